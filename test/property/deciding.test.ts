@@ -66,7 +66,7 @@ const facilities = fc
   .map((found): readonly FacilityPlan[] => found)
 
 const pruning: fc.Arbitrary<Pruning> = fc.record({
-  hasRead: fc.boolean(),
+  readAt: fc.constantFrom(now, now - 500, undefined),
   isComplete: fc.boolean(),
   missingSince: times,
   owned: fc.constantFrom(1, 2, 5),
@@ -127,11 +127,12 @@ test('a removal starts only with freshly read, complete manifests, after the pru
   holds(({ start }, all, { busy, pruning, wasBusy }) => {
     const removals = start.filter(({ change }) => change === 'remove')
     if (removals.length === 0 || pruning === 'agreed') return removals.every(({ name }) => !wasBusy.has(name))
-    const { hasRead, isComplete, missingSince, owned, removalLimit, allowRemovals, command } = pruning
+    const { readAt, isComplete, missingSince, owned, removalLimit, allowRemovals, command } = pruning
     const others = all.filter(({ name, change }) => change === 'remove' && !busy.has(name))
     const problem = findRemovalProblem({ facilities: others }, owned, removalLimit, command, allowRemovals)
-    const isCertain = (of: string): boolean => now - (missingSince.get(of) ?? now) >= REMOVAL_SETTLING
-    return hasRead && isComplete && problem === undefined && removals.every(({ name }) => isCertain(name))
+    if (readAt === undefined) return false
+    const isCertain = (of: string): boolean => readAt - (missingSince.get(of) ?? readAt) >= REMOVAL_SETTLING
+    return isComplete && problem === undefined && removals.every(({ name }) => isCertain(name))
   })
 })
 
@@ -166,7 +167,9 @@ test('when the time has come and nothing else has changed, the facility no longe
     wait.every(({ facility, why, until }) => {
       if (typeof until !== 'number') return true
       const pruning =
-        facts.pruning === 'agreed' ? facts.pruning : { ...facts.pruning, missingSince: since(facts.pruning) }
+        facts.pruning === 'agreed'
+          ? facts.pruning
+          : { ...facts.pruning, readAt: until, missingSince: since(facts.pruning) }
       const later = decide({ facilities: all }, { ...facts, now: until, pruning })
       return later.wait.every(one => one.facility !== facility || one.why !== why)
     }),

@@ -32,8 +32,8 @@ export interface Known {
 }
 
 export interface Pruning {
-  /** True: the manifests were read for this plan, so what they lack is gone. */
-  readonly hasRead: boolean
+  /** When the manifests were read for this plan: what they lack was gone then. Undefined: they weren't. */
+  readonly readAt: number | undefined
   /** All manifests are known. */
   readonly isComplete: boolean
   readonly missingSince: ReadonlyMap<string, number>
@@ -82,7 +82,7 @@ type Occurrence =
   | 'held-back' // a pass that somebody asked for is under way
   | 'busy'
   | 'just-ended' // its removal was under way when it was looked at, and may have succeeded since
-  | 'unread' // to be removed, and the manifests weren't read for this plan
+  | 'unread' // to be removed, and the manifests weren't read for this plan, or before they had settled
   | 'incomplete' // to be removed, and not all manifests are known
   | 'refused' // too many would be removed
   | 'unwritten'
@@ -138,7 +138,7 @@ export function findOvertaken(
 
 function judgeRemovals(facilities: readonly FacilityPlan[], known: Known): RemovalJudgement | undefined {
   const { pruning, busy, isHeldBack } = known
-  if (isHeldBack || pruning === 'agreed' || !pruning.hasRead) return undefined
+  if (isHeldBack || pruning === 'agreed' || pruning.readAt === undefined) return undefined
   if (!pruning.isComplete) return { missing: new Set() }
   // Removals under way were allowed already.
   const removals = facilities.filter(({ name, change }) => change === 'remove' && !busy.has(name))
@@ -167,11 +167,14 @@ function findRemovalWait(
 ): Waiting | undefined {
   if (wasBusy.has(name)) return waitFor(name, 'just-ended')
   if (pruning === 'agreed') return undefined
-  if (!pruning.hasRead) return waitFor(name, 'unread')
+  const { readAt } = pruning
+  if (readAt === undefined) return waitFor(name, 'unread')
   if (!pruning.isComplete) return waitFor(name, 'incomplete')
   if (removals?.problem !== undefined) return waitFor(name, 'refused')
   const until = (pruning.missingSince.get(name) ?? now) + REMOVAL_SETTLING
-  return until > now ? { facility: name, why: 'settling', until } : undefined
+  if (until > now) return { facility: name, why: 'settling', until }
+  // The refresh after the reading took long, and the manifest may be back.
+  return until > readAt ? waitFor(name, 'unread') : undefined
 }
 
 function waitFor(facility: string, why: Occurrence): Waiting {

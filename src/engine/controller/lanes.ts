@@ -36,8 +36,8 @@ export interface Lanes extends Disposable {
 
 /** What the plan of a pass was made from. */
 export interface PassBasis {
-  /** The manifests were read for this pass. */
-  readonly hasRead: boolean
+  /** When the manifests were read for this pass; undefined: they weren't. */
+  readonly readAt: number | undefined
   /** All manifests are valid and known. */
   readonly isComplete: boolean
   /** Facilities that had a lane when the refresh began. */
@@ -166,12 +166,12 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     return { now: clock.elapsed(), busy, wasBusy, heldUntil, encouraged, isHeldBack, isReporting, unwritten: new Set() }
   }
 
-  function pruningOf({ snapshot }: Refresh, { hasRead, isComplete }: PassBasis): Pruning {
+  function pruningOf({ snapshot }: Refresh, { readAt, isComplete }: PassBasis): Pruning {
     const { allowRemovals } = ground
     const { missingSince } = removals
     const command = spellCommand('apply', session)
     return {
-      hasRead,
+      readAt,
       isComplete,
       missingSince,
       owned: countOwned(snapshot, owner),

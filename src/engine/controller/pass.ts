@@ -97,7 +97,7 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
   }
 
   async function makePass(due: Due, asked?: AskedPass): Promise<PassResult & AskedResult> {
-    const hasRead = due.manifests || !state.set
+    const readAt = due.manifests || !state.set ? clock.elapsed() : undefined
     const set = due.manifests || !state.set ? readManifests() : state.set
     declare(set)
     const found = await observation.refresh(due)
@@ -109,9 +109,9 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
     const view: PassView = { plan, refresh, set }
     if (ending.aborted) return { ...view, isSettled: false, ...nothingBegun }
     const isAdmitted = asked?.admit(view)
-    store.planned(plan, hasRead)
+    store.planned(plan, readAt !== undefined)
     noteProgress(plan, found)
-    if (!asked) lanes.begin(plan, refresh, { hasRead, isComplete: set.complete, wasBusy: found.wasBusy })
+    if (!asked) lanes.begin(plan, refresh, { readAt, isComplete: set.complete, wasBusy: found.wasBusy })
     const begun = asked && isAdmitted ? lanes.beginAsked(plan, refresh, asked) : nothingBegun.lanes
     remember(plan, found)
     const underWay = [...state.plans.values()].filter(({ name }) => executor.isBusy(name) && !begun.has(name))

@@ -12,7 +12,7 @@ import {
 const now = 100_000
 
 const pruning: Pruning = {
-  hasRead: true,
+  readAt: now,
   isComplete: true,
   missingSince: new Map([['gone', now - REMOVAL_SETTLING]]),
   owned: 10,
@@ -87,7 +87,7 @@ describe('a plan is started or deferred:', () => {
       { wasBusy: new Set(['gone']) },
       ['just-ended', 'next-look'],
     ],
-    ['the manifests were not read', gone, { pruning: { ...pruning, hasRead: false } }, ['unread', 'manifests-read']],
+    ['the manifests were not read', gone, { pruning: { ...pruning, readAt: undefined } }, ['unread', 'manifests-read']],
     ['a manifest is invalid', gone, { pruning: { ...pruning, isComplete: false } }, ['incomplete', 'manifests-read']],
     [
       'its manifest is missing for the first time',
@@ -100,6 +100,12 @@ describe('a plan is started or deferred:', () => {
       gone,
       { pruning: { ...pruning, missingSince: new Map([['gone', now - REMOVAL_SETTLING + 1]]) } },
       ['settling', now + 1],
+    ],
+    [
+      'its manifest was not gone for long enough when it was read, and the refresh took long',
+      gone,
+      { pruning: { ...pruning, readAt: now - 1 } },
+      ['unread', 'manifests-read'],
     ],
     [
       'the removal guard refuses',
@@ -159,7 +165,7 @@ describe('E9: removals', () => {
   })
 
   test('are known only from manifests that were all read for this plan', () => {
-    expect(decideOn([gone], { pruning: { ...pruning, hasRead: false } }).removals).toBeUndefined()
+    expect(decideOn([gone], { pruning: { ...pruning, readAt: undefined } }).removals).toBeUndefined()
     expect(decideOn([gone], { isHeldBack: true }).removals).toBeUndefined()
     expect(decideOn([gone], { pruning: 'agreed' }).removals).toBeUndefined()
     expect(decideOn([gone], { pruning: { ...pruning, isComplete: false } }).removals).toEqual({ missing: new Set() })

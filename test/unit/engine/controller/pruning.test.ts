@@ -100,6 +100,26 @@ test('E9, PITFALLS 7: a manifest that is emptied and refilled, or removed and ad
   expect(world.acts.map(({ verb }) => verb)).toEqual(['install', 'enable', 'start'])
 })
 
+test('E9: a manifest that is back before a slow pass decides has not been gone for long enough', async () => {
+  await using world = await openWorld(['web'])
+  const pid = world.pid('web')
+  world.declare('web', undefined, true)
+  await world.clock.advance(500)
+  const slow = REMOVAL_SETTLING + RESYNC
+  let isRead = false
+  world.meddled.look = () => {
+    isRead = true
+    return world.clock.sleep(slow)
+  }
+  await world.clock.advance(RESYNC)
+  expect(isRead).toBe(true)
+  world.declare('web', run(), false)
+  world.meddled.look = () => {}
+  await world.clock.advance(slow + SETTLED)
+  expect(world.pid('web')).toBe(pid)
+  expect(world.acts.map(({ verb }) => verb)).toEqual(['install', 'enable', 'start'])
+})
+
 test('PITFALLS 8: a manifest that is renamed or moved to another directory is the same', async () => {
   await using world = await openWorld(['web'])
   const pid = world.pid('web')
