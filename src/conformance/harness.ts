@@ -8,7 +8,7 @@ export interface ConformanceHarness {
   readonly provider: Provider
   /** Path of its module, for tests that run Reeve in another process. Absent: it comes with Reeve. */
   readonly module?: string
-  /** Time in ms that an immediate action of the supervisor may take. Default: 20,000. */
+  /** Time in ms that an immediate action of the supervisor may take. Default: 60,000. */
   readonly patience?: number
   /** Starts a supervisor for one test case in `directory`, which is empty and removed afterwards. */
   setUp(directory: string): Promise<ConformanceSupervisor>

@@ -77,7 +77,7 @@ export interface ActOptions {
 export type FacilitySpec = Readonly<Record<string, unknown>> & { readonly process?: Readonly<Record<string, unknown>> }
 
 /** For a busy machine and a supervisor that polls. */
-const PATIENCE = 20_000
+const PATIENCE = 60_000
 
 /** Runs until it is stopped; ends at once on TERM. */
 export const LONG_RUN: readonly string[] = ['/bin/sleep', '1000000']
