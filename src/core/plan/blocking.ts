@@ -4,7 +4,7 @@ import { locationKey, type Snapshot } from '../state/snapshot.ts'
 import { dependenciesFirst } from './dependency-order.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
-import { endingSteps, findStart } from './step-builder.ts'
+import { chainSteps, endingSteps, findStart } from './step-builder.ts'
 
 /** Blocks facilities that would be started after a dependency that cannot be started in this plan, and names it. */
 export function blockDependents(plans: readonly FacilityPlan[], { targets, snapshot }: PlanContext): FacilityPlan[] {
@@ -32,6 +32,26 @@ export function blockDependents(plans: readonly FacilityPlan[], { targets, snaps
 export function withBlocker({ name, supervisor, service, ...plan }: FacilityPlan, blocked: string): FacilityPlan {
   const steps = endingSteps(plan.steps)
   return { name, supervisor, service, change: steps.length === 0 ? 'none' : plan.change, steps, blocked }
+}
+
+/**
+ * Takes back the stops and disables of blocked facilities whose services lack Reeve's marker: what is still to be adopted, or whose
+ * definition was deleted, is left alone (E8).
+ */
+export function spareUnowned(plans: readonly FacilityPlan[], { targets, owned }: PlanContext): FacilityPlan[] {
+  const defined = new Set(targets.flatMap(({ facility, definition }) => (definition ? facility.name : [])))
+  return plans.map(plan => {
+    if (plan.blocked === undefined || !defined.has(plan.name) || owned.has(locationKey(plan))) return plan
+    return withHalt(plan, plan.blocked)
+  })
+}
+
+/** The steps on the old services of a move alone, for a service that needs none: it is about to be absent, as declared. */
+export function withOldStepsOnly(plan: FacilityPlan): FacilityPlan {
+  const { name, supervisor, service } = plan
+  const old = plan.steps.filter(({ target }) => target !== undefined)
+  if (old.length === 0) return { name, supervisor, service, change: 'none', steps: [] }
+  return { ...plan, steps: chainSteps(old) }
 }
 
 /** Blocks a plan without any steps. */

@@ -3,7 +3,7 @@ import { isWantedAbsent } from '../state/readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from '../state/relation.ts'
 import { type Location, locationKey } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
-import { withHalt } from './blocking.ts'
+import { withHalt, withOldStepsOnly } from './blocking.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 
@@ -30,9 +30,8 @@ export function blockContradictions(
 
 /** Whether the observed service belongs to another facility, which is about to release the name. */
 function awaitOwnName(plan: FacilityPlan, facility: Facility): FacilityPlan {
-  const { name, supervisor, service } = plan
-  if (isWantedAbsent(facility)) return { name, supervisor, service, change: 'none', steps: [] }
-  const why = `service ${service} is another name of a service that is about to give it up; it can be had when that is done: apply again`
+  if (isWantedAbsent(facility)) return withOldStepsOnly(plan)
+  const why = `service ${plan.service} is another name of a service that is about to give it up; it can be had when that is done: apply again`
   return withHalt(plan, why)
 }
 

@@ -1,7 +1,7 @@
 import type { Facility } from '../model/facility.ts'
 import { isWantedAbsent } from '../state/readiness.ts'
 import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
-import { withHalt } from './blocking.ts'
+import { withHalt, withOldStepsOnly } from './blocking.ts'
 import { findOldLocations } from './ownership.ts'
 import type { PlanContext } from './plan-input.ts'
 import { findOrphans } from './removal-plan.ts'
@@ -30,10 +30,7 @@ export function blockLeavingNames(plans: readonly FacilityPlan[], context: PlanC
     const identity = own.identities.find(one => leaving.has(one))
     const found = identity === undefined ? undefined : leaving.get(identity)
     if (!found) return plan
-    if (isWantedAbsent(facility)) {
-      const { name, supervisor, service } = plan
-      return { name, supervisor, service, change: 'none', steps: [] }
-    }
+    if (isWantedAbsent(facility) && plan.blocked === undefined) return withOldStepsOnly(plan)
     return withHalt(plan, plan.blocked ?? describe(facility, own.alias, found))
   })
 }

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../model/diagnostic.ts'
 import { placeOf } from '../state/place.ts'
 import type { OwnedLocation } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
-import { blockDependents } from './blocking.ts'
+import { blockDependents, spareUnowned } from './blocking.ts'
 import { blockContradictions, findRival } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
@@ -67,7 +67,8 @@ function planTargets(context: PlanContext, hash: Hash, removals: readonly Facili
     context,
   )
   const apart = blockMeetings(blockLeavingNames(plans, context), context, hash)
-  return blockDependents(blockTakenPorts(apart, removals, context, hash), context)
+  const able = blockDependents(blockTakenPorts(apart, removals, context, hash), context)
+  return spareUnowned(able, context)
 }
 
 function planRemovals(context: PlanContext): FacilityPlan[] {

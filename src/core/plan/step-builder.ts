@@ -72,5 +72,10 @@ export function endingSteps(steps: readonly Step[]): Step[] {
   const ending = steps.filter(
     ({ verb, reason }) => verb === 'disable' || (verb === 'stop' && isEnd && reason !== 'moved'),
   )
-  return ending.map((step, index) => ({ ...step, needs: ending.slice(index - 1, index).map(({ id }) => id) }))
+  return chainSteps(ending)
+}
+
+/** Each of the steps needs the one before, and nothing else. */
+export function chainSteps(steps: readonly Step[]): Step[] {
+  return steps.map((step, index) => ({ ...step, needs: steps.slice(index - 1, index).map(({ id }) => id) }))
 }

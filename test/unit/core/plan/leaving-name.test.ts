@@ -54,6 +54,22 @@ describe('E21: a service that is another name of one that is about to be removed
     expect(facilityIn(plan, 'other').blocked).toBeUndefined()
   })
 
+  test('does not hold up the removal of the old service, if it is to be neither running nor enabled', () => {
+    const old = ownedAt({ name: 'other', supervisor: 'beta' })
+    const gone = ownedAt({ name: 'gone', service: 'queue' })
+    const found = { [old.key]: old.observed, [gone.key]: gone.observed }
+    const moving = unowned({ ...existing, state: 'stopped' })
+    const released: ServiceTies = { identities: ['alpha/nickname'], leaving: 'alpha/queue', relations: [] }
+    for (const own of [nickname, released]) {
+      const more = { owned: [old.location, gone.location], services: found, ties: { ...ties, 'alpha/nickname': own } }
+      const { steps } = facilityIn(planCases([moving], more), 'other')
+      expect(steps.map(({ id, needs }) => [id, needs])).toEqual([
+        ['other/stop@beta/other', []],
+        ['other/remove@beta/other', ['other/stop@beta/other']],
+      ])
+    }
+  })
+
   test('is had if it stays, as its marker says', () => {
     const { location, key, observed } = ownedAt({ name: 'gone', service: 'queue', prune: false })
     const plan = planCases([unowned(existing)], { owned: [location], services: { [key]: observed }, ties })

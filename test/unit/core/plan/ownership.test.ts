@@ -45,6 +45,24 @@ describe('E8: Reeve changes only what it owns:', () => {
     expect(planOne(withFile(absent, definitionPathOf(absent), directory)).blocked).toContain('not managed by Reeve')
   })
 
+  test('a blocked facility disables only what has its marker, or is declared to exist already', () => {
+    const waiting: Declaration = { name: 'web', enabled: false, dependsOn: ['db'] }
+    const db = asDeclared({ name: 'db', state: 'stopped' })
+    const stepsBeside = (row: PlanningCase): string[] => {
+      const web = facilityIn(planCases([row, db]), 'web')
+      expect(web.blocked).toContain('depends on db')
+      return acts(web)
+    }
+    const drifted = asDeclared(waiting, { state: 'stopped', enabled: true })
+    const { ownership: _ownership, ...unmarked } = drifted.observed as Observed
+    const deleted = withFile({ ...drifted, observed: unmarked }, definitionPathOf(drifted), { kind: 'absent' })
+    const stopped = { state: 'stopped', enabled: true } as const
+    expect(stepsBeside(drifted)).toEqual(['disable enablement-drift'])
+    expect(stepsBeside(deleted), 'deleted behind our back').toEqual([])
+    expect(stepsBeside(unowned({ ...waiting, adopt: true }, stopped)), 'to be adopted').toEqual([])
+    expect(stepsBeside(unowned({ ...waiting, command: null }, stopped)), 'existing').toEqual(['disable enablement'])
+  })
+
   test('one file of several identifies a definition and its owner', () => {
     const row = withSecondFile(notThere(web))
     expect(acts(planOne(row))).toEqual(['install new', 'enable new', 'start new'])
