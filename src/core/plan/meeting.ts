@@ -31,7 +31,7 @@ interface Leaving {
   readonly points: readonly string[]
 }
 
-/** Facility that is started or reloaded, with its new meeting points. */
+/** Facility that is started or reloaded, or writes its files, with its new meeting points. */
 interface Coming {
   readonly plan: FacilityPlan
   readonly points: readonly string[]
@@ -105,7 +105,8 @@ function findNeeds(plans: readonly FacilityPlan[], context: PlanContext, hash: H
   const coming = new Map<string, Coming[]>()
   for (const plan of plans) {
     const target = targets.get(plan.name)
-    if (!target || !findArrival(plan)) continue
+    // One that isn't started comes with its files alone.
+    if (!target || !(findArrival(plan) || plan.steps.some(isWrite))) continue
     const points = [...comingTo(target, context, hash), ANYWHERE]
     for (const point of points) if (leaving.has(point)) addTo(coming, point, { plan, points })
   }
@@ -132,15 +133,17 @@ function pair(
   }
   for (const { plan } of takers) {
     const start = findArrival(plan)
-    const write = plan.steps.find(
-      step => step.verb === 'write-file' && placePoint(`file:${step.path}`, context.snapshot) === point,
-    )
+    const write = plan.steps.find(step => isWrite(step) && placePoint(`file:${step.path}`, context.snapshot) === point)
     for (const { facility, step } of before) {
       if (facility === plan.name) continue
       if (start) need(start, step)
       if (write) need(write, step) // the stopped program may write its file as it ends
     }
   }
+}
+
+function isWrite({ verb }: Step): boolean {
+  return verb === 'write-file'
 }
 
 function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {

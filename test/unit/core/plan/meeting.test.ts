@@ -85,13 +85,16 @@ describe('E24: at a meeting point the leaving service stops before the coming on
     expect(needsOf(plan, 'old/stop')).toEqual([])
   })
 
-  test('a file is written after its former owner has ended, which may write it as it ends', () => {
-    const files = [{ path: '/etc/web', content: 'x' }]
-    const row = { ...notThere(own({ name: 'new', files })), files: new Map() }
-    const plan = planCases([row], orphans(own({ name: 'old', files })))
-    expect(needsOf(plan, 'new/write-file:/etc/web')).toContain('old/stop')
-    expect(needsOf(plan, 'old/remove')).toContain('new/install')
-  })
+  test.each(['running', 'stopped'] as const)(
+    'a file of a facility declared %s is written after its former owner has ended, which may write it as it ends',
+    state => {
+      const files = [{ path: '/etc/web', content: 'x' }]
+      const row = { ...notThere(own({ name: 'new', files, state })), files: new Map() }
+      const plan = planCases([row], orphans(own({ name: 'old', files })))
+      expect(needsOf(plan, 'new/write-file:/etc/web')).toContain('old/stop')
+      expect(needsOf(plan, 'old/remove')).toContain('new/install')
+    },
+  )
 
   test('E5: other facilities wait for nothing', () => {
     const plan = planCases([notThere(own({ name: 'new', port: 81 }))], orphans(own({ name: 'old', port: 80 })))
