@@ -1,4 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from '../core/text/quantity.ts'
 import type { Task } from './context.ts'
 
 /** Runs a command's task with its options. */
@@ -37,4 +38,11 @@ export function removals(): Option {
 export function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number, such as 5.')
   return Number(text)
+}
+
+/** Up to a day, in ms. */
+export function duration(text: string): number {
+  const amount = parseDuration(text)
+  if (amount > 0 && amount <= parseDuration('1d')) return amount
+  throw new InvalidArgumentError('Expected a duration of up to a day, such as 30s, 10m or 1h.')
 }

@@ -10,6 +10,8 @@ export type Completion =
   | { readonly type: 'candidates'; readonly candidates: readonly Candidate[] }
   | { readonly type: 'files' | 'directories' | 'facilities' | 'fields' | 'supervisors' }
 
+const fileFlags: ReadonlySet<string> = new Set(['config', 'plan', 'out', 'tokenFile', 'knownHosts', 'signers'])
+
 const nothing: Completion = { type: 'candidates', candidates: [] }
 
 /** What may stand in place of the last of `words`, from commander's own tree. `words` are those after `reeve`. */
@@ -64,7 +66,7 @@ function completeValue(choices: readonly string[] | undefined, name: string): Co
   if (name === 'supervisor') return { type: 'supervisors' }
   if (name === 'FIELD.PATH') return { type: 'fields' }
   if (name === 'DIR' || name === 'stateDir' || name === 'manifests') return { type: 'directories' }
-  if (name === 'config' || name === 'plan' || name === 'out') return { type: 'files' }
+  if (fileFlags.has(name)) return { type: 'files' }
   return nothing
 }
 

@@ -59,6 +59,7 @@ export async function openCommandSession(
   context: CommandContext,
   directory: NamedDirectory | undefined,
   log: Log = openLog(context, { level: 'warn' }),
+  configurationText?: string,
 ): Promise<Session> {
   // Commands load only the parts of the engine that they use: loading all takes longer than most commands run.
   const { openSession } = await import('../engine/session/session.ts')
@@ -68,6 +69,7 @@ export async function openCommandSession(
     ...(globals.stateDir !== undefined && { stateDir: globals.stateDir }),
     ...(globals.insecurePermissions !== undefined && { insecurePermissions: globals.insecurePermissions }),
     ...(directory !== undefined && { directory: directory.path, directoryOrigin: directory.origin }),
+    ...(configurationText !== undefined && { configurationText }),
     env: io.env,
     cwd: io.cwd,
     clock: io.clock,

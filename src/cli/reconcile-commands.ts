@@ -1,5 +1,5 @@
-import type { Command } from 'commander'
-import { add, directory, manifests, output, type Run, removals } from './command-parts.ts'
+import { type Command, Option } from 'commander'
+import { add, directory, duration, manifests, output, type Run, removals } from './command-parts.ts'
 
 export function addReconciling(program: Command, run: Run): void {
   program.commandsGroup('Reconcile:')
@@ -67,6 +67,43 @@ export function addReconciling(program: Command, run: Run): void {
     )
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/run.ts')).run(context, dir, options)),
+    )
+  add(program, 'bootstrap', 'have this host follow a Git repository: access, host configuration, controller', [
+    [
+      'reeve bootstrap git@example.org:team/hosts.git --path hosts/shop',
+      'makes a deploy key, and waits until it is accepted',
+    ],
+    ['reeve bootstrap https://example.org/team/hosts.git --token-file /etc/reeve/token', 'with a token'],
+    ['reeve bootstrap /srv/git/hosts.git --dry-run', 'show what it would write and do'],
+  ])
+    .argument('<URL>', 'https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, or a directory (/PATH, ./PATH)')
+    .option(
+      '--branch <NAME>',
+      "the branch to follow (default: the repository's default branch, also after it was renamed)",
+    )
+    .option('--path <DIR>', "the directory of this host's manifests in the repository (default: its top)")
+    .option('--token-file <FILE>', 'for https: a file that holds a token, or NAME:TOKEN')
+    .option(
+      '--known-hosts <FILE>',
+      "for ssh: a file with the server's host key (default: the key is shown, and recorded once you trust it)",
+    )
+    .option(
+      '--accept-host-key <FINGERPRINT>',
+      'for ssh: trust the host key with this fingerprint, SHA256:…, without asking',
+    )
+    .option(
+      '--signers <FILE>',
+      'apply only commits that are signed by keys of this file, in the form of allowed_signers',
+    )
+    .option('--supervisor <NAME>', 'who runs the controller (default: see reeve install)')
+    .addOption(
+      new Option('--timeout <DURATION>', 'how long to wait for the repository, and then for healthy services')
+        .argParser(duration)
+        .default(600_000, '10m'),
+    )
+    .option('--dry-run', 'show what would be written and done; asks no repository')
+    .action((url, options, command) =>
+      run(command, async context => (await import('../commands/bootstrap.ts')).bootstrap(context, url, options)),
     )
   add(program, 'install', 'run the controller as a service of this host', [
     ['reeve install /srv/manifests', 'and start it, now and at boot'],

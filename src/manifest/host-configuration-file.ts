@@ -32,6 +32,8 @@ export interface HostConfigurationOptions {
   readonly insecurePermissions?: boolean | undefined
   /** Default: the local file system. */
   readonly files?: ManifestFiles | undefined
+  /** Read in place of what is in the file, which need not exist. */
+  readonly text?: string | undefined
 }
 
 const maximumSize = 1024 * 1024
@@ -46,7 +48,8 @@ export const rootStateDirectory = '/var/lib/reeve'
 export function loadHostConfiguration(options: HostConfigurationOptions): HostConfiguration {
   const file = findHostConfigurationFile(options)
   const files = options.files ?? localFiles
-  const content = readIfThere(file, files, options)
+  const there = readIfThere(file, files, options)
+  const content = options.text === undefined ? there : new TextEncoder().encode(options.text)
   const base = dirname(resolve(file))
   const form = content === undefined ? readSettings({}, base, () => {}) : parse(file, base, content)
   return complete(form, base, options)
@@ -77,14 +80,12 @@ function readIfThere(file: string, files: ManifestFiles, options: HostConfigurat
     realPath = files.realPath(file)
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw new ReeveError('invalid', `${file} cannot be read: ${messageOf(error)}`)
-    if (options.file === undefined) return undefined
-    throw new ReeveError('not-found', `there is no file ${file}: --config names the host configuration`)
+    if (options.text !== undefined) expectSafe(file, files, options)
+    else if (options.file !== undefined)
+      throw new ReeveError('not-found', `there is no file ${file}: --config names the host configuration`)
+    return undefined
   }
-  if (options.userId === 0 && options.insecurePermissions !== true) {
-    const insecure = findInsecurePath(resolve(file), lookupIn(files), options.userId)
-    if (insecure !== undefined)
-      throw new ReeveError('insecure', `the host configuration is not safe: ${insecure.message}`)
-  }
+  expectSafe(file, files, options)
   let content: Uint8Array | undefined
   try {
     content = files.readFile(realPath, maximumSize).content
@@ -93,6 +94,18 @@ function readIfThere(file: string, files: ManifestFiles, options: HostConfigurat
   }
   if (content === undefined) throw new ReeveError('invalid', `${file} is larger than 1 MiB`)
   return content
+}
+
+/** As root: nobody else can write the file, or the directories on the way, as far as they exist. */
+function expectSafe(
+  file: string,
+  files: ManifestFiles,
+  { userId, insecurePermissions }: HostConfigurationOptions,
+): void {
+  if (userId !== 0 || insecurePermissions === true) return
+  const insecure = findInsecurePath(resolve(file), lookupIn(files), userId)
+  if (insecure !== undefined)
+    throw new ReeveError('insecure', `the host configuration is not safe: ${insecure.message}`)
 }
 
 function parse(file: string, base: string, content: Uint8Array): HostConfigurationForm {

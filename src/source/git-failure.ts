@@ -48,8 +48,8 @@ const signs: readonly Sign[] = [
   {
     reason: 'RepositoryNotFound',
     pattern:
-      /repository .*not found|does not appear to be a git repository|returned error: 404|not exported|access denied or repository/i,
-    advice: 'check the URL',
+      /repository .*not found|does not appear to be a git repository|returned error: 404|not exported|access denied or repository|cannot find repository|don't have permission to view/i,
+    advice: 'check the URL, and that the key or token in auth may read the repository',
   },
   {
     reason: 'TooLarge',

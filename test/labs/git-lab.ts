@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
 import { connect, createServer as createTcpServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
@@ -223,6 +223,10 @@ export async function serveByDaemon(lab: GitLab): Promise<GitServer> {
 export interface SshServer extends GitServer {
   readonly sshKey: string
   readonly knownHosts: string
+  /** Fingerprint of the server's key. */
+  readonly fingerprint: string
+  /** Accepts these keys, lines of public keys, and no others from now on. */
+  authorize(publicKeys: string): void
   /** Files of keys that the server doesn't accept, and of other hosts. */
   readonly wrong: { readonly sshKey: string; readonly knownHosts: string }
 }
@@ -242,8 +246,8 @@ export async function serveBySsh(lab: GitLab): Promise<SshServer> {
     makeKey('other'),
   ]
   const authorized = join(directory, 'authorized_keys')
-  writeFileSync(authorized, readFileSync(`${sshKey}.pub`, 'utf8'))
-  chmodSync(authorized, 0o600)
+  const authorize = (publicKeys: string): void => writeFileSync(authorized, publicKeys, { mode: 0o600 })
+  authorize(readFileSync(`${sshKey}.pub`, 'utf8'))
   const port = await findFreePort()
   const configuration = join(directory, 'sshd_config')
   const settings = [
@@ -272,6 +276,8 @@ export async function serveBySsh(lab: GitLab): Promise<SshServer> {
     url: `ssh://${userInfo().username}@127.0.0.1:${port}${lab.upstream}`,
     sshKey,
     knownHosts: knownAs(hostKey),
+    fingerprint: execFileSync('ssh-keygen', ['-lf', hostKey], { encoding: 'utf8' }).split(' ')[1] ?? '',
+    authorize,
     wrong: { sshKey: otherKey, knownHosts: knownAs(otherHost) },
     [Symbol.asyncDispose]: () => endGroup(child),
   }

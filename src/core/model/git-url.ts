@@ -5,6 +5,8 @@ export interface GitUrl {
   readonly transport: 'https' | 'http' | 'ssh' | 'git' | 'file'
   /** Absent: a directory of this host. */
   readonly host?: string
+  /** Absent: the transport's own. */
+  readonly port?: number
 }
 
 export type UrlReading = { readonly url: GitUrl } | { readonly problem: string }
@@ -31,7 +33,7 @@ function readFullUrl(text: string): UrlReading {
   const parsed = URL.canParse(text) ? new URL(text) : undefined
   const transport = parsed?.protocol.slice(0, -1)
   if (!parsed || !isTransport(transport)) return { problem: `expected ${forms}, found ${redactUrl(text)}` }
-  const { username, password, hostname, pathname, search, hash } = parsed
+  const { username, password, hostname, port, pathname, search, hash } = parsed
   if (password !== '') return { problem: 'a URL must not hold a password: put it into a file, and name that in auth' }
   if (search !== '' || hash !== '') return { problem: 'a URL of a repository has neither ? nor #' }
   if (pathname === '' || pathname === '/') return { problem: `expected the path of a repository in ${redactUrl(text)}` }
@@ -43,7 +45,7 @@ function readFullUrl(text: string): UrlReading {
   }
   if (!hostForm.test(hostname)) return { problem: `${hostname} is no host name` }
   if (username !== '' && !userForm.test(username)) return { problem: `${username} is no user name` }
-  return { url: { text, transport, host: hostname } }
+  return { url: { text, transport, host: hostname, ...(port !== '' && { port: Number(port) }) } }
 }
 
 /** The short form of ssh URLs: USER@HOST:PATH. */

@@ -29,6 +29,8 @@ import { findPlace } from './supervisor-identity.ts'
 export interface SessionOptions extends CommandLineSettings {
   /** Origin of the value, for messages: `given as DIR`. */
   readonly directoryOrigin?: string
+  /** Read in place of what is in the host configuration's file, which need not exist. */
+  readonly configurationText?: string
   readonly log?: Log
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
@@ -74,6 +76,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
     env,
     userId,
     insecurePermissions,
+    text: options.configurationText,
   }
   const configuration = loadHostConfiguration(settings)
   const configFile = resolve(cwd, findHostConfigurationFile(settings))

@@ -1,0 +1,218 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../../src/conformance/eventually.ts'
+import { type CliFixture, openCliFixture, type Running, sleeper } from '../labs/cli-fixture.ts'
+import { createGitLab, serveByHttps, serveBySsh } from '../labs/git-lab.ts'
+import { runitHarness } from '../labs/scan-lab.ts'
+import { createSigningKeys } from '../labs/signing-keys.ts'
+import { has } from '../runner/requirements.ts'
+
+interface FreshHost {
+  readonly home: CliFixture
+  /** Files of the repository: the supervisor that runs the controller, and a service. */
+  readonly files: Readonly<Record<string, string>>
+  /** Command line of `reeve bootstrap`. */
+  words(...args: string[]): string[]
+  /** What is written beside the host configuration. */
+  written(): string[]
+}
+
+/** A host with its own runit, whose host configuration says where the state is, and has a comment. */
+async function openFreshHost(): Promise<FreshHost> {
+  const home = openCliFixture()
+  home.write('reeve.yaml', configuration)
+  const supervisor = await runitHarness.setUp(home.path())
+  onTestFinished(() => supervisor.tearDown())
+  onTestFinished(async () => void (await home.reeve(['uninstall', '--yes'])))
+  const runit = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'app-runit' } }
+  const place = ['--path', 'hosts/shop', '--supervisor', 'app-runit', '--insecure-permissions']
+  return {
+    home,
+    files: {
+      'hosts/shop/web.yaml': sleeper('web'),
+      'hosts/shop/runit.yaml': JSON.stringify({ ...runit, spec: { type: 'runit', runit: supervisor.options } }),
+    },
+    words: (...args) => ['bootstrap', ...args, ...place],
+    written: () => readdirSync(home.directory).filter(name => /^\.?(?:deploy-key|known-hosts|state)/.test(name)),
+  }
+}
+
+const configuration = `apiVersion: reeve/v1
+kind: HostConfiguration
+stateDirectory: state # of this test
+`
+
+const publicKey = ({ stdout }: Running): string => /^ssh-ed25519 \S+ reeve@\S+/m.exec(stdout())?.[0] ?? ''
+
+const timeout = 180_000
+
+test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
+  'a fresh host asks about the host key, shows a deploy key, and follows the repository once the server accepts it',
+  { timeout },
+  async () => {
+    using lab = createGitLab()
+    await using server = await serveBySsh(lab)
+    server.authorize('')
+    const { home, files, words, written } = await openFreshHost()
+    const commit = lab.commit(files, { message: 'Add the shop' })
+    const begin = (): Running => home.startInTerminal(words(server.url), { env: { NO_COLOR: '1' } })
+    const declining = begin()
+    await eventually('it asks', () => declining.stdout().includes('[y/N]'))
+    expect(declining.stdout()).toContain(`ssh-ed25519 ${server.fingerprint}`)
+    declining.child.stdin?.write('\r')
+    expect(await declining.ended).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining('Nothing was changed.'),
+    })
+    expect([written(), readFileSync(home.path('reeve.yaml'), 'utf8')]).toEqual([[], configuration])
+
+    const running = begin()
+    await eventually('it asks', () => running.stdout().includes('[y/N]'))
+    running.child.stdin?.write('y\r')
+    await eventually('it waits', () => running.stdout().includes('Waiting: AuthenticationFailed'))
+    expect(statSync(home.path('deploy-key')).mode & 0o777).toBe(0o600)
+    server.authorize(publicKey(running))
+    const { exitCode, stdout } = await running.ended
+    expect(exitCode, stdout).toBe(0)
+    expect(stdout).toContain(`The repository can be read: ${commit.slice(0, 12)} Add the shop`)
+    expect(stdout).toContain('This host follows the repository.')
+    expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(
+      `${configuration}source:\n  git:\n    url: ${server.url}\n    path: hosts/shop\n    auth:\n      sshKey: deploy-key\n      knownHosts: known-hosts\n`,
+    )
+    const web = (await home.status('web'))?.pid
+    const times = (): number[] =>
+      ['deploy-key', 'deploy-key.pub', 'known-hosts', 'reeve.yaml'].map(name => statSync(home.path(name)).mtimeMs)
+    const before = times()
+
+    const again = await home.reeve(words(server.url))
+    expect(again, again.stderr).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(again.stdout).toContain('Nothing was changed: this host follows the repository already.')
+    expect(again.stdout).not.toContain('ssh-ed25519')
+    expect((await home.status('web'))?.pid).toBe(web)
+    expect(times()).toEqual(before)
+  },
+)
+
+test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
+  'without a terminal the fingerprint is an option, and an interrupted run is resumed with the same key',
+  { timeout },
+  async () => {
+    using lab = createGitLab()
+    await using server = await serveBySsh(lab)
+    server.authorize('')
+    const { home, files, words, written } = await openFreshHost()
+    lab.commit(files)
+    const mute = await home.reeve(words(server.url))
+    expect(mute.exitCode).toBe(1)
+    expect(mute.stderr).toContain(`run this again with --accept-host-key ${server.fingerprint}`)
+    const other = `SHA256:${'A'.repeat(43)}`
+    const wrong = await home.reeve(words(server.url, '--accept-host-key', other))
+    expect(wrong.stderr).toContain(`no host key of 127.0.0.1`)
+    expect(wrong.stderr).toContain(server.fingerprint)
+    expect(written()).toEqual([])
+
+    const accept = ['--accept-host-key', server.fingerprint]
+    const running = home.start(words(server.url, ...accept))
+    await eventually('it waits', () => running.stderr().includes('Waiting: AuthenticationFailed'))
+    running.child.kill('SIGINT')
+    const interrupted = await running.ended
+    expect(interrupted.exitCode).toBe(1)
+    expect(interrupted.stderr).toContain('interrupted; run the command again to go on from here')
+    expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(configuration)
+
+    const late = await home.reeve(words(server.url, '--timeout', '1s'))
+    expect(late.stderr).toContain('given up after 1s')
+    expect(late.stderr).toContain('Permission denied (publickey)')
+    expect(late.stdout).toContain(publicKey(running))
+
+    server.authorize(publicKey(running))
+    expect(await home.succeed(words(server.url))).toContain('This host follows the repository.')
+  },
+)
+
+test.skipIf(!has('runsvdir'))(
+  'a local repository needs no keys; what is wrong with it is said first',
+  { timeout },
+  async () => {
+    using lab = createGitLab()
+    const { home, files, words, written } = await openFreshHost()
+    const fail = async (...args: string[]): Promise<string> => {
+      const { exitCode, stderr } = await home.reeve(words(...args))
+      expect(exitCode).toBe(1)
+      expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(configuration)
+      return stderr
+    }
+    expect(await fail(lab.upstream)).toContain('If the repository is empty, push a first commit to it')
+    lab.commit({ 'README.md': 'Nothing yet' })
+    expect(await fail(lab.upstream)).toMatch(/has no directory hosts\/shop; .*, or name another directory with --path/)
+    expect(await fail(lab.upstream, '--branch', 'next')).toMatch(
+      /has no branch next\. .* name another one with --branch/,
+    )
+    expect(await fail('/nowhere/hosts.git')).toContain('does not appear to be a git repository')
+    expect(await fail(lab.upstream, '--token-file', 'x')).toContain('--token-file is for https URLs only')
+    expect(written()).toEqual(['state'])
+
+    lab.commit(files)
+    const plan = await home.succeed(['sync', '--config', 'reeve.yaml']).catch(() => '')
+    expect(plan).toBe('')
+    expect(await home.succeed(words(lab.upstream, '--branch', 'main'))).toContain('This host follows the repository.')
+    expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(
+      `${configuration}source:\n  git:\n    url: ${lab.upstream}\n    branch: main\n    path: hosts/shop\n`,
+    )
+    const refused = await home.reeve(words('/srv/other.git'))
+    expect(refused.stderr).toContain(`has source.git.url: ${lab.upstream}, where /srv/other.git was asked for`)
+  },
+)
+
+test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with the cause', { timeout }, async () => {
+  using lab = createGitLab()
+  const { home, files, words } = await openFreshHost()
+  lab.commit({ ...files, 'hosts/shop/web.yaml': sleeper('web').replace('[sleep, "1000"]', '[/bin/false]') })
+  const { exitCode, stdout, stderr } = await home.reeve(words(lab.upstream))
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(/not ready web: .*exit/)
+  expect(stderr).toContain('The revision is not healthy. The controller goes on: see reeve status.')
+  expect(stdout).toMatch(/^web +process +/m)
+  lab.commit(files)
+  expect(await home.succeed(words(lab.upstream))).toContain('this host follows the repository')
+})
+
+test('--dry-run shows what it would write and do, and writes nothing', async () => {
+  const home = openCliFixture()
+  home.write('reeve.yaml', configuration)
+  const supervisor = await runitHarness.setUp(home.path())
+  onTestFinished(() => supervisor.tearDown())
+  const before = readdirSync(home.directory)
+  const { stdout, stderr } = await home.reeve(['bootstrap', 'git@example.invalid:hosts.git', '--dry-run'])
+  expect(stdout).toContain(`A deploy key would be made: ${home.path('deploy-key')}.`)
+  expect(stdout).toContain('+    url: git@example.invalid:hosts.git')
+  expect(stdout + stderr).toMatch(/Supervisor \w+: .*\n\+ reeve|expected a supervisor that can run the controller/)
+  expect([readdirSync(home.directory), readFileSync(home.path('reeve.yaml'), 'utf8')]).toEqual([before, configuration])
+})
+
+test.skipIf(!has('runsvdir') || !has('openssl'))(
+  'a private repository over HTTPS needs a token file, and --signers accepts signed commits only',
+  { timeout },
+  async () => {
+    using lab = createGitLab()
+    await using server = await serveByHttps(lab)
+    server.setToken('x-access-token:s3cret')
+    const { home, files, words } = await openFreshHost()
+    // An authority of one's own is a matter of the host configuration.
+    home.write(
+      'reeve.yaml',
+      `${configuration}source: { git: { url: "${server.url}", path: hosts/shop, auth: { ca: ${server.ca} } } }\n`,
+    )
+    lab.commit(files)
+    expect((await home.reeve(words(server.url))).stderr).toContain('name a file that holds it with --token-file')
+    home.write('token', 's3cret\n')
+    const keys = createSigningKeys(lab)
+    const ada = keys.addSsh('ada')
+    const signed = words(server.url, '--token-file', 'token', '--signers', keys.signers)
+    expect((await home.reeve(signed)).stderr).toMatch(/is not signed/)
+    lab.commit({}, { signer: ada })
+    expect(await home.succeed(signed)).toContain('This host follows the repository.')
+    expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toContain(`verify: { signers: ${keys.signers} }`)
+    expect(existsSync(home.path('deploy-key'))).toBe(false)
+  },
+)
