@@ -31,6 +31,12 @@ const requirements: readonly Requirement[] = [
     without: 'tests of commits signed by OpenPGP',
   },
   {
+    what: 'promtool',
+    isMet: () => has('promtool'),
+    debian: 'prometheus',
+    without: 'tests of alerts and of the dashboard',
+  },
+  {
     what: 'sshd',
     isMet: () => has('/usr/sbin/sshd'),
     debian: 'openssh-server',

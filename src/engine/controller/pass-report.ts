@@ -71,8 +71,7 @@ export function createPassReport({ clock }: Pick<Session, 'clock'>, options: Pas
     async done({ isSettled, set }, began) {
       const status = reconciliation.status()
       const { facilities, unwritable = [] } = status
-      metrics?.setFacilities(facilities)
-      metrics?.setUnwritable(unwritable)
+      metrics?.setStatus(status)
       logUnwritable(unwritable)
       output?.follow(reconciliation.facilities(), facilities)
       troubles.note(facilities, reconciliation.digestOf)

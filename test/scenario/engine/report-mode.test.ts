@@ -9,13 +9,14 @@ import { takeDown } from '../../../src/engine/execution/down.ts'
 import type { Effect } from '../../../src/host/effects.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import { createEngineLab, type EngineLab, healthyWith, longRun, type RunningController } from '../../labs/engine-lab.ts'
+import { findFreePort } from '../../tools/free-port.ts'
 import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 import { withApplier } from '../../tools/opened-provider.ts'
 
 const ways = () => ({ signal: new AbortController().signal, listener() {} })
 
-function setMode(lab: EngineLab, mode: 'reconcile' | 'report'): void {
-  const configuration = `apiVersion: reeve/v1\nkind: HostConfiguration\ndefaultSupervisor: lab\nresync: 1s\nmode: ${mode}\n`
+function setMode(lab: EngineLab, mode: 'reconcile' | 'report', more = ''): void {
+  const configuration = `apiVersion: reeve/v1\nkind: HostConfiguration\ndefaultSupervisor: lab\nresync: 1s\nmode: ${mode}\n${more}\n`
   writeFileSync(lab.path('reeve.yaml'), configuration)
 }
 
@@ -152,6 +153,42 @@ async function expectRefusals(control: Control): Promise<void> {
   }
   expect((await control.status('web')).facilities[0]?.conditions[1]?.reason).not.toBe('Suspended')
 }
+
+test.concurrent('metrics tell the mode, and each facility as long as there is one', async () => {
+  await using lab = createEngineLab()
+  const port = await findFreePort()
+  const read = async (pattern: RegExp): Promise<string[]> => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    return text.split('\n').filter(line => pattern.test(line))
+  }
+  for (const name of ['db', 'web']) lab.declare(name, { process: longRun() })
+  setMode(lab, 'report', `listen: ${port}`)
+  const reporting = await lab.run()
+  await eventually('a first pass', async () => (await read(/^reeve_facility_/)).length > 0)
+  expect(await read(/^reeve_(?:facility_|report_mode)/)).toEqual([
+    'reeve_facility_ready{facility="db"} 0',
+    'reeve_facility_ready{facility="web"} 0',
+    'reeve_facility_drifted{facility="db"} 1',
+    'reeve_facility_drifted{facility="web"} 1',
+    'reeve_report_mode 1',
+  ])
+  await reporting.stop()
+  setMode(lab, 'reconcile', `listen: ${port}`)
+  const controller = await lab.run()
+  for (const name of ['db', 'web']) await controller.ready(name)
+  process.kill((await lab.observe('web')).pid ?? 0, 'SIGKILL')
+  const restarts = 'reeve_facility_restarts_total{facility="web"} 1'
+  await eventually('the restart to be counted', async () => (await read(/^reeve_facility_restarts/)).includes(restarts))
+  lab.withdraw('db')
+  await eventually('db to be gone', async () => (await read(/facility="db"/)).length === 0)
+  await eventually('web to be ready', async () => (await read(/^reeve_facility_ready/))[0]?.endsWith(' 1'))
+  expect(await read(/^reeve_(?:facility_|report_mode)/)).toEqual([
+    'reeve_facility_ready{facility="web"} 1',
+    'reeve_facility_drifted{facility="web"} 0',
+    restarts,
+    'reeve_report_mode 0',
+  ])
+})
 
 test.concurrent('no applier is opened in report mode, not even to note what services have loaded', async () => {
   const opened: string[] = []
