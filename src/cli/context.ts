@@ -1,5 +1,5 @@
 import type { Log } from '../core/contracts/log.ts'
-import type { Session } from '../engine/session/session.ts'
+import type { Session, SessionOptions } from '../engine/session/session.ts'
 import type { CommandIo, ExitCode } from './command-io.ts'
 import { createLog, type LogFormat, type LogLevel } from './logger.ts'
 import type { NamedDirectory } from './named-directory.ts'
@@ -59,7 +59,7 @@ export async function openCommandSession(
   context: CommandContext,
   directory: NamedDirectory | undefined,
   log: Log = openLog(context, { level: 'warn' }),
-  configurationText?: string,
+  more: Pick<SessionOptions, 'configurationText' | 'isElsewhere'> = {},
 ): Promise<Session> {
   // Commands load only the parts of the engine that they use: loading all takes longer than most commands run.
   const { openSession } = await import('../engine/session/session.ts')
@@ -69,12 +69,12 @@ export async function openCommandSession(
     ...(globals.stateDir !== undefined && { stateDir: globals.stateDir }),
     ...(globals.insecurePermissions !== undefined && { insecurePermissions: globals.insecurePermissions }),
     ...(directory !== undefined && { directory: directory.path, directoryOrigin: directory.origin }),
-    ...(configurationText !== undefined && { configurationText }),
     env: io.env,
     cwd: io.cwd,
     clock: io.clock,
     ...io.hosts,
     log,
+    ...more,
   })
   context.opened.push(session)
   // Not sooner: a saved plan may be read from an inherited descriptor (`--plan <(…)`).

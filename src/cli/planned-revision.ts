@@ -1,20 +1,28 @@
 import { ReeveError } from '../core/reeve-error.ts'
+import type { PlanRun } from '../engine/refresh/plan-run.ts'
 import type { RevisionSet } from '../engine/session/revision-reading.ts'
 import type { Session } from '../engine/session/session.ts'
 import type { CommandContext } from './context.ts'
 import { listenForInterruption } from './interruption.ts'
 
-/** Options of `reeve plan` that name a commit in place of the manifests in force. */
+/** Options of `reeve plan` that name commits in place of the manifests in force, and of the host's state. */
 export interface RevisionOptions {
   readonly revision?: string
   readonly source?: string
+  readonly against?: string
   readonly manifests?: string
   readonly out?: string
 }
 
+/** A plan, and what it was made of. */
+export interface RevisionPlan extends Pick<PlanRun, 'plan' | 'refresh'> {
+  /** Why this host would not apply the commit. Absent: it would, or no commit is planned. */
+  readonly untrusted?: string | undefined
+}
+
 /** Throws ReeveError `usage` for options that contradict each other. */
 export function checkRevisionOptions(directory: string | undefined, options: RevisionOptions): void {
-  const { revision, source, out } = options
+  const { revision, source, against, out } = options
   const refuse = (message: string): never => {
     throw new ReeveError('usage', message)
   }
@@ -26,25 +34,57 @@ export function checkRevisionOptions(directory: string | undefined, options: Rev
       '--source and DIR both name a manifests directory: give one; --source URL#REF:PATH takes it behind the colon',
     )
   }
-  if (out !== undefined && (revision ?? source) !== undefined) {
+  if (against !== undefined && !/^revision:./.test(against)) {
+    refuse(`--against: expected revision:REV, such as revision:main, found ${against}`)
+  }
+  if (out !== undefined && (revision ?? source ?? against) !== undefined) {
     refuse('--out saves a plan for reeve apply, which applies the revision in force: leave it away here')
   }
 }
 
-/** The manifests of the commit that the options name. Undefined: they name none. Ends at the first SIGINT or SIGTERM, and tidies up. */
-export async function readPlannedRevision(
+/** Makes the plan that the options ask for. At the first SIGINT or SIGTERM, it stops reading commits, and tidies up. */
+export async function planRevision(
+  context: CommandContext,
+  session: Session,
+  options: RevisionOptions,
+): Promise<RevisionPlan> {
+  const { revision, base } = await readCommits(context, session, options)
+  if (base === undefined) {
+    const { makePlanRun } = await import('../engine/refresh/plan-run.ts')
+    return { ...(await makePlanRun(session, { set: revision?.set })), untrusted: revision?.untrusted }
+  }
+  const { compareRevisions } = await import('../engine/refresh/comparison.ts')
+  const { loadManifests } = await import('../manifest/manifest-source.ts')
+  const next = revision?.set ?? loadManifests(session.manifests)
+  const compared = await compareRevisions(session, { base: base.set, next, baseName: base.name })
+  return { ...compared, untrusted: revision?.untrusted }
+}
+
+interface Commits {
+  /** Absent: the manifests in force. */
+  readonly revision?: RevisionSet | undefined
+  /** Absent: the host. */
+  readonly base?: RevisionSet & { readonly name: string }
+}
+
+async function readCommits(
   { io, err }: CommandContext,
   session: Session,
-  { revision, source }: RevisionOptions,
-): Promise<RevisionSet | undefined> {
-  if (revision === undefined && source === undefined) return undefined
+  { revision, source, against }: RevisionOptions,
+): Promise<Commits> {
+  if ((revision ?? source ?? against) === undefined) return {}
   const { placeOfSession, placeOfSource, readNamedSource } = await import('../engine/session/revision-place.ts')
   const { readRevision } = await import('../engine/session/revision-reading.ts')
   using interruption = listenForInterruption(io, () => err.write('Stopping.\n'))
   const named = source === undefined ? undefined : readNamedSource(source)
   const place = named ? placeOfSource(named, session, io.cwd) : placeOfSession(session)
-  const wanted = revision ?? named?.revision ?? 'HEAD'
-  const read = await readRevision(session, place, { revision: wanted }, interruption.signal)
-  err.write(`Plan for commit ${read.commit.slice(0, 12)}.\n`)
-  return read
+  const { signal } = interruption
+  const wanted = revision ?? named?.revision
+  const read = wanted === undefined ? undefined : await readRevision(session, place, { revision: wanted }, signal)
+  if (read) err.write(`Plan for commit ${read.commit.slice(0, 12)}.\n`)
+  const name = against?.slice('revision:'.length)
+  if (name === undefined) return { revision: read }
+  const base = await readRevision(session, place, { revision: name, mayLack: true }, signal)
+  err.write(`Compared with commit ${base.commit.slice(0, 12)}; no host was looked at.\n`)
+  return { revision: read, base: { ...base, name } }
 }

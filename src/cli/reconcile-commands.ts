@@ -21,6 +21,7 @@ export function addReconciling(program: Command, run: Run): void {
     ['reeve plan --detailed-exitcode', 'exit 2 if there are changes, 1 if apply would fail'],
     ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
     ['reeve plan --revision fix-web', 'what this branch of the Git repository would do here'],
+    ['reeve plan --against revision:main', 'in a checkout: what it changes, without a host'],
   ])
     .addArgument(directory())
     .addOption(manifests())
@@ -36,6 +37,10 @@ export function addReconciling(program: Command, run: Run): void {
       'plan this commit, branch or tag of the Git repository that the host follows, or of the checkout that DIR is in',
     )
     .option('--source <URL#REF[:PATH]>', 'plan this commit, branch or tag of any Git repository')
+    .option(
+      '--against <revision:REV>',
+      'compare with another commit of that repository, for the host of --config, in place of looking at this host',
+    )
     .action((dir, options, command) =>
       run(command, async context => (await import('../commands/plan.ts')).plan(context, dir, options)),
     )

@@ -59,7 +59,7 @@ export async function bootstrap(context: CommandContext, url: string, options: B
     progress.screen.write('Interrupted, ending what is under way.\n'),
   )
   const log = openLog(context, { level: 'warn', screen: progress.screen })
-  const session = await openCommandSession(context, undefined, log, target.text)
+  const session = await openCommandSession(context, undefined, log, { configurationText: target.text })
   const { sshFilesOf } = await import('../engine/bootstrap/access-files.ts')
   const { timeout } = options
   const { signal } = interruption

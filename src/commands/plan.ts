@@ -6,12 +6,11 @@ import { type CommandContext, jsonText, type OutputFormat, openCommandSession } 
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { detailedExitCode, planText } from '../cli/plan-text.ts'
-import { checkRevisionOptions, readPlannedRevision } from '../cli/planned-revision.ts'
+import { checkRevisionOptions, planRevision, type RevisionPlan } from '../cli/planned-revision.ts'
 import { remarkText, type Screen } from '../cli/screen.ts'
 import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
-import type { PlanRun } from '../engine/refresh/plan-run.ts'
 import type { Session } from '../engine/session/session.ts'
 import { spellCommand } from '../engine/session/session-words.ts'
 import { rootStateDirectory } from '../manifest/host-configuration-file.ts'
@@ -24,6 +23,7 @@ export interface PlanOptions {
   readonly brief?: boolean
   readonly revision?: string
   readonly source?: string
+  readonly against?: string
 }
 
 /** Text, JSON, the saved file and the exit code all come from one plan. */
@@ -33,10 +33,11 @@ export async function plan(
   options: PlanOptions,
 ): Promise<ExitCode> {
   checkRevisionOptions(directory, options)
-  const session = await openCommandSession(context, namedDirectory(directory, options.manifests))
-  const { findSuspended, makePlanRun } = await import('../engine/refresh/plan-run.ts')
-  const revision = await readPlannedRevision(context, session, options)
-  const planRun = await makePlanRun(session, { set: revision?.set })
+  const isElsewhere = options.against !== undefined
+  const named = namedDirectory(directory, options.manifests)
+  const session = await openCommandSession(context, named, undefined, { isElsewhere })
+  const { findSuspended } = await import('../engine/refresh/plan-run.ts')
+  const planRun = await planRevision(context, session, options)
   const { plan } = planRun
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
   if (options.output === 'json') context.out.writeExact(jsonText(plan))
@@ -47,14 +48,14 @@ export async function plan(
   warnOfRemovals(planRun, session, context.err)
   tellOfOtherState(session, context)
   // An invalid set can't be applied, so neither can a plan made from it; nor a commit that isn't trusted.
-  if (invalid || revision?.untrusted !== undefined) return 1
+  if (invalid || planRun.untrusted !== undefined) return 1
   if (options.out !== undefined)
     await savePlan({ ...plan, manifests: session.directory }, resolve(context.io.cwd, options.out))
   return options.detailedExitcode ? detailedExitCode(plan) : 0
 }
 
 /** E9: warns that apply will refuse the plan. */
-function warnOfRemovals({ plan, refresh }: PlanRun, session: Session, err: Screen): void {
+function warnOfRemovals({ plan, refresh }: RevisionPlan, session: Session, err: Screen): void {
   const { owner, removalLimit } = session.configuration
   const owned = countOwned(refresh.snapshot, owner)
   const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))

@@ -20,8 +20,8 @@ export async function loadInto(
   harness: Omit<ConformanceHarness, 'provider'>,
   module: string,
 ): Promise<ConformanceHarness> {
-  const own = await loadProviders([], createReadHost(), false)
-  const all = await loadProviders([module], createReadHost(), false)
+  const own = await loadProviders([], createReadHost(), { checkPermissions: false })
+  const all = await loadProviders([module], createReadHost(), { checkPermissions: false })
   const [provider] = [...all.values()].filter(({ type }) => !own.has(type))
   assert.ok(provider)
   return { ...harness, provider, module }

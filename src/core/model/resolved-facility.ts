@@ -47,6 +47,8 @@ export interface ResolvedFile {
   readonly mode: number
   readonly uid: number
   readonly gid: number
+  /** For people: `web:www`, where ids mean nothing, as the host isn't this one. */
+  readonly ownerNames?: string
   readonly onChange: OnChange
   readonly onRemove?: 'delete'
   /** User whose rights it is written with, as others can write its directory (S8). Absent: Reeve's own. */

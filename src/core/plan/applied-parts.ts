@@ -1,7 +1,8 @@
 import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
 import { isKnown } from '../state/file-claim.ts'
 import { locationKey } from '../state/snapshot.ts'
-import type { PlanContext } from './plan-input.ts'
+import { meetingPointsOf } from './meeting-point.ts'
+import type { Applied, PlanContext } from './plan-input.ts'
 import type { Change } from './step.ts'
 
 /**
@@ -11,6 +12,14 @@ import type { Change } from './step.ts'
 export function partsOf({ facility, imprint, files }: ResolvedFacility): string[] {
   const own = imprint === undefined ? [] : [definitionPart(imprint)]
   return [...own, enablementPart(facility), ...files.map(filePart)]
+}
+
+/** The record's entry of a facility that is as declared. */
+export function appliedOf(target: ResolvedFacility, hash: (text: string) => string): Applied {
+  const { facility } = target
+  const { digest, supervisor, service, files } = facility
+  const meets = meetingPointsOf(facility, hash)
+  return { digest, supervisor, service, files: files.map(({ path }) => path), meets, parts: partsOf(target) }
 }
 
 /** What is known of the last applied state of a facility. */

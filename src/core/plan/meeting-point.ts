@@ -1,4 +1,5 @@
 import type { Facility } from '../model/facility.ts'
+import type { Ownership } from '../state/observed.ts'
 import { asDirectory, type Placed, placeOf } from '../state/place.ts'
 
 /** Hexadecimal SHA-256 of a text. */
@@ -23,6 +24,19 @@ export function meetingPointsOf(facility: Facility, hash: Hash): string[] {
   const command = process ? process.command : config
   if (command !== undefined) points.add(`cmd:${hash(JSON.stringify(command)).slice(0, 16)}`)
   return [...points].sort()
+}
+
+/** Marker of a facility. */
+export function makeOwnership(facility: Facility, owner: string, hash: Hash): Ownership {
+  const files = facility.files.map(file => file.path).sort()
+  return {
+    owner,
+    facility: facility.name,
+    files,
+    dependsOn: [...facility.dependsOn].sort(),
+    prune: facility.prune,
+    meets: meetingPointsOf(facility, hash).filter(point => !files.includes(point.replace(/^file:/, ''))),
+  }
 }
 
 /**

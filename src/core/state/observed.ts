@@ -178,6 +178,8 @@ export interface ObservedFile {
   readonly mode?: number
   readonly uid?: number
   readonly gid?: number
+  /** As in `ResolvedFile`. */
+  readonly ownerNames?: string
   /** Why the file can't be managed: it is a symlink, a directory, unreadable. */
   readonly problem?: string
   /** Why the file can't be removed: something is mounted there, or no removal is safe. */

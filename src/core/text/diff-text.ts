@@ -8,6 +8,8 @@ export interface DiffSide {
   readonly mode?: number | undefined
   readonly uid?: number | undefined
   readonly gid?: number | undefined
+  /** Shown in place of the ids. */
+  readonly ownerNames?: string | undefined
 }
 
 /** Most differing lines that are shown; more are only counted, as finding them takes long. */
@@ -102,7 +104,8 @@ function modeLine(before: DiffSide, after: DiffSide): string {
 function ownerLine(before: DiffSide, after: DiffSide): string {
   if (before.uid === undefined || after.uid === undefined) return ''
   if (before.uid === after.uid && before.gid === after.gid) return ''
-  return `owner ${before.uid}:${before.gid} → ${after.uid}:${after.gid}\n`
+  const [old, now] = [before, after].map(({ ownerNames, uid, gid }) => ownerNames ?? `${uid}:${gid}`)
+  return `owner ${old} → ${now}\n`
 }
 
 function isPrivate({ mode }: DiffSide): boolean {

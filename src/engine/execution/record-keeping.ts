@@ -1,8 +1,7 @@
 import type { Facility } from '../../core/model/facility.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
-import { partsOf } from '../../core/plan/applied-parts.ts'
+import { appliedOf } from '../../core/plan/applied-parts.ts'
 import { announceClaims, keepClaims, observeClaims } from '../../core/plan/claim-keeping.ts'
-import { meetingPointsOf } from '../../core/plan/meeting-point.ts'
 import { type Applied, applyNewNames, findRenames } from '../../core/plan/plan-input.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
 import { fulfilClaim } from '../../core/state/file-claim.ts'
@@ -107,14 +106,7 @@ export function announceInstances(
 
 /** Record after all steps of a facility were done: differences from now on are drift. */
 export function noteDone(record: StateRecord, target: ResolvedFacility): StateRecord {
-  return { ...record, applied: new Map(record.applied).set(target.facility.name, appliedOf(target)) }
-}
-
-function appliedOf(target: ResolvedFacility): Applied {
-  const { facility } = target
-  const { digest, supervisor, service, files } = facility
-  const meets = meetingPointsOf(facility, sha256)
-  return { digest, supervisor, service, files: files.map(({ path }) => path), meets, parts: partsOf(target) }
+  return { ...record, applied: new Map(record.applied).set(target.facility.name, appliedOf(target, sha256)) }
 }
 
 function addApplied(applied: Map<string, Applied>, refresh: Refresh, plan: Plan): Map<string, Applied> {
@@ -123,7 +115,7 @@ function addApplied(applied: Map<string, Applied>, refresh: Refresh, plan: Plan)
     const { facility } = target
     const found = plans.get(facility.name)
     if (!found || found.steps.length > 0 || found.blocked !== undefined || facility.suspend) continue
-    applied.set(facility.name, appliedOf(target))
+    applied.set(facility.name, appliedOf(target, sha256))
   }
   return applied
 }

@@ -7,7 +7,7 @@ import { usedFields } from '../../core/model/portable-fields.ts'
 import type { ResolvedFacility, ResolvedFile } from '../../core/model/resolved-facility.ts'
 import { findServiceNameProblem } from '../../core/model/service-name.ts'
 import type { UserIdentity } from '../../core/model/user-identity.ts'
-import { meetingPointsOf } from '../../core/plan/meeting-point.ts'
+import { makeOwnership } from '../../core/plan/meeting-point.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed, Ownership } from '../../core/state/observed.ts'
 import { findUnsafeDirectory } from '../../host/file-actor.ts'
@@ -104,7 +104,7 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
   const definitions = attempt('render', facility, provider, problems, () => {
     const servicePaths = facility.process && findServicePaths(facility.process, options.host)
     const render: Render = (named, ownership) => provider.render(named, instance, ownership, servicePaths)
-    const ownership = makeOwnership(facility, options.owner)
+    const ownership = makeOwnership(facility, options.owner, sha256)
     const rendered = render(facility, ownership)
     if ('definition' in rendered) {
       const { definition } = rendered
@@ -129,18 +129,6 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
 
 function refusalOf(field: PortableField, { type, capabilities }: Provider): string {
   return capabilities.refusals?.[field] ?? `provider ${type} has no such thing`
-}
-
-function makeOwnership(facility: Facility, owner: string): Ownership {
-  const files = facility.files.map(file => file.path).sort()
-  return {
-    owner,
-    facility: facility.name,
-    files,
-    dependsOn: [...facility.dependsOn].sort(),
-    prune: facility.prune,
-    meets: meetingPointsOf(facility, sha256).filter(point => !files.includes(point.replace(/^file:/, ''))),
-  }
 }
 
 type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider['render']>

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { builtinProviders } from '../../../providers/registry.ts'
 import type { ReadHost } from '../../core/contracts/host.ts'
@@ -7,19 +8,26 @@ import { findInsecurePath } from '../../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { packageDirectory } from '../../host/package-version.ts'
 
+export interface LoadOptions {
+  /** True: a module that others can write is refused (S1). */
+  readonly checkPermissions: boolean
+  /** Directories, absolute, from which no module is loaded. */
+  readonly closed?: readonly string[]
+}
+
 /**
  * Loads the built-in providers and those of the host configuration, by type. An outside provider is a module whose
- * default export is a Provider, or a function that returns one. It cannot have the type of a built-in one. With
- * `checkPermissions`, a module that others can write is refused (S1).
+ * default export is a Provider, or a function that returns one. It cannot have the type of a built-in one.
  */
 export async function loadProviders(
   outside: readonly string[],
   host: ReadHost,
-  checkPermissions: boolean,
+  { checkPermissions, closed = [] }: LoadOptions,
 ): Promise<Map<string, Provider>> {
   const providers = await loadOwnProviders()
   for (const module of outside) {
     const url = await resolveModule(module)
+    refuseInside(closed, module, url, host)
     if (checkPermissions) {
       refuseInsecure(module, url, host)
       // Modules that it imports, now or later, are checked as well.
@@ -59,6 +67,17 @@ function refuseInsecure(module: string, url: string, host: ReadHost): void {
   if (!url.startsWith('file:')) return // one of Node's own
   const insecure = findInsecurePath(fileURLToPath(url), host, host.userId())
   if (insecure) throw new ReeveError('insecure', `provider ${module} of the host configuration: ${insecure.message}`)
+}
+
+function refuseInside(closed: readonly string[], module: string, url: string, host: ReadHost): void {
+  if (!url.startsWith('file:')) return
+  const path = fileURLToPath(url)
+  const top = closed.find(directory => `${host.realPath(path) ?? path}`.startsWith(join(directory, '/')))
+  if (top === undefined) return
+  throw new ReeveError(
+    'refused',
+    `provider ${module} of the host configuration is in the checkout ${top}, so the commits that are compared could have changed it, and it is not loaded. Install it elsewhere, and name that place`,
+  )
 }
 
 async function loadOutside(module: string, url: string): Promise<Provider> {

@@ -60,23 +60,26 @@ function placeOfConfiguration(session: SourceSession): RevisionPlace | undefined
   const source = findSource(session)
   if (!source) return undefined
   expectUsable(source, session)
-  const { configuration, readHost } = session
+  const { configuration } = session
+  // Of this host, also where the session is of another one.
+  const host = session.openWriteHost()
   const directory = sourceDirectory(configuration.stateDirectory)
   const copy = copyRepository(copyDirectory(directory))
-  const { head } = readSourceState(directory, keyOf(source), readHost)
+  const { head } = readSourceState(directory, keyOf(source), host)
   return {
     url: source.url,
     access: source.access,
     path: source.path,
-    ...(readHost.facts(join(copy, 'HEAD')) && { alternate: copy }),
+    ...(host.facts(join(copy, 'HEAD')) && { alternate: copy }),
     ...(source.verify && { verify: source.verify }),
     ...(head && { accepted: head.commit }),
   }
 }
 
-function placeOfCheckout({ directory, readHost }: Pick<Session, 'directory' | 'readHost'>): RevisionPlace {
-  const real = resolveExisting(directory, readHost)
-  const checkout = findCheckout(real, readHost)
+function placeOfCheckout({ directory, openWriteHost }: Pick<Session, 'directory' | 'openWriteHost'>): RevisionPlace {
+  const host = openWriteHost()
+  const real = resolveExisting(directory, host)
+  const checkout = findCheckout(real, host)
   if (!checkout) {
     throw new ReeveError(
       'usage',

@@ -1,4 +1,4 @@
-import { isAbsolute, join, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { ProbeHost, ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import { type Log, silentLog } from '../../core/contracts/log.ts'
 import type { Provider } from '../../core/contracts/provider.ts'
@@ -7,6 +7,7 @@ import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts
 import type { PolicyPlaces } from '../../core/policy/refusal.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Clock, createClock } from '../../host/clock.ts'
+import { createElsewhereHost } from '../../host/elsewhere-host.ts'
 import { packageDirectory, readPackageVersion } from '../../host/package-version.ts'
 import { createPlaceFinder } from '../../host/path-place.ts'
 import { createProbeHost } from '../../host/probe-host.ts'
@@ -18,6 +19,7 @@ import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
 import { createParseCache, type ParseCache } from '../../manifest/parse/parse-cache.ts'
 import { localFiles } from '../../manifest/read/manifest-files.ts'
+import { findCheckout } from '../../source/checkout.ts'
 import { manifestsLink, sourceDirectory } from '../../source/source-place.ts'
 import { createCheckedProvider } from './checked-provider.ts'
 import { createObservers, type Observers } from './observers.ts'
@@ -40,6 +42,11 @@ export interface SessionOptions extends CommandLineSettings {
   readonly extraProviders?: readonly Provider[]
   readonly createWriteHost?: (options: ReadHostOptions) => WriteHost
   readonly createReadHost?: (options: ReadHostOptions) => ReadHost
+  /**
+   * True: the host configuration describes a host that isn't this one, on which root runs Reeve. Nothing of this host is looked at, and
+   * no provider is loaded from a checkout. Manifests and configuration may be writable by others.
+   */
+  readonly isElsewhere?: boolean
 }
 
 /** Session of a command: settings, providers, and handles on the host. Opening one writes nothing and asks no supervisor. */
@@ -68,8 +75,9 @@ export interface Session extends Disposable {
 
 /** Throws ReeveError `invalid` or `insecure` if the host configuration or an outside provider cannot be used. */
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
-  const { env = process.env, cwd = process.cwd(), insecurePermissions = false } = options
-  const userId = process.geteuid?.() ?? 0
+  const { env = process.env, cwd = process.cwd(), isElsewhere = false } = options
+  const insecurePermissions = isElsewhere || options.insecurePermissions === true
+  const userId = isElsewhere ? 0 : (process.geteuid?.() ?? 0)
   const settings = {
     ...(options.config === undefined ? {} : { file: resolve(cwd, options.config) }),
     ...(options.stateDir === undefined ? {} : { stateDir: resolve(cwd, options.stateDir) }),
@@ -82,15 +90,22 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const configFile = resolve(cwd, findHostConfigurationFile(settings))
   const { stateDirectory, runtimeDirectory, owner } = configuration
   if (!insecurePermissions) expectOwnDirectories(configuration, userId)
-  const makeReadHost = options.createReadHost ?? createReadHost
+  const makeOwnReadHost = options.createReadHost ?? createReadHost
+  const makeReadHost: typeof makeOwnReadHost = isElsewhere
+    ? readOptions => createElsewhereHost(makeOwnReadHost(readOptions))
+    : makeOwnReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
   const readHost = makeReadHost({})
   const clock = options.clock ?? createClock()
-  const loaded = await loadProviders(configuration.providers, readHost, userId === 0 && !insecurePermissions)
-  for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
-  const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
   const named = options.directory ?? manifestsOf(configuration)
   const directory = resolve(cwd, named ?? 'manifests')
+  const ownHost = makeOwnReadHost({})
+  const loaded = await loadProviders(configuration.providers, ownHost, {
+    checkPermissions: ownHost.userId() === 0 && options.insecurePermissions !== true,
+    closed: isElsewhere ? findTops([cwd, directory, dirname(configFile)], ownHost) : [],
+  })
+  for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
+  const providers = new Map([...loaded].map(([type, provider]) => [type, createCheckedProvider(provider, clock)]))
   const directoryOrigin = originOf(options, configuration, configFile)
   const followsSource = options.directory === undefined && configuration.source?.type === 'git'
   const buses = createSharedBuses(clock)
@@ -212,6 +227,11 @@ function originOf(
   return manifests === undefined
     ? `the default, as neither the command line nor ${configFile} names one`
     : `\`manifests\` in ${configFile}`
+}
+
+/** Working trees that these directories are in: a commit could have changed what is there. */
+function findTops(directories: readonly string[], host: ReadHost): string[] {
+  return directories.flatMap(directory => findCheckout(host.realPath(directory) ?? directory, host)?.top ?? [])
 }
 
 /** Files that say which commits are trusted, and what speaks for this host to the repository's server. */
