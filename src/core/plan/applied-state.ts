@@ -1,3 +1,4 @@
+import { createDictionary } from '../dictionary.ts'
 import { type Facility, hasDefinition } from '../model/facility.ts'
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
 import { type FileClaims, fulfilClaim } from '../state/file-claim.ts'
@@ -84,7 +85,7 @@ function assumeDeclared(
   const isJob = state === 'running' && process?.restart.policy === 'never' && facility.config === undefined
   const hasProcess = state === 'running' && definition !== undefined
   const common = { service, enabled, supervised: true }
-  const read = Object.fromEntries(files.map(({ path, digest }) => [path, digest]))
+  const read = createDictionary(files.map(({ path, digest }) => [path, digest]))
   return {
     ...common,
     state: isJob ? 'stopped' : state,
