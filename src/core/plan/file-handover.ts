@@ -15,9 +15,15 @@ import { addNeeds } from './step-order.ts'
 export function findForsakenFiles(plans: readonly FacilityPlan[], context: PlanContext): Set<string> {
   const forsaken = new Set<string>()
   const byName = new Map(plans.map(plan => [plan.name, plan]))
+  // Another facility that takes over the service replaces the marker.
+  const replaced = new Set(plans.filter(({ steps }) => steps.some(isInstall)).map(locationKey))
   for (const { facility } of context.targets) {
     if (byName.get(facility.name)?.blocked === undefined && !facility.suspend) continue
-    const own = ownedFilesOf(facility.name, context)
+    const locations = context.ownedBy.get(facility.name) ?? []
+    const own = placesIn(
+      locations.filter(location => !replaced.has(locationKey(location))),
+      context,
+    )
     for (const { path } of facility.files) {
       const place = placeOf(path, context.snapshot)
       if (!own.has(place)) forsaken.add(place)

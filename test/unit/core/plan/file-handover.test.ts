@@ -11,6 +11,7 @@ import {
   planCases,
   unowned,
   withFile,
+  withoutRecord,
 } from '../../../simulation/planning-case.ts'
 
 const path = '/etc/shared'
@@ -63,6 +64,13 @@ describe('a file that passes to another facility', () => {
     ])
     const held = asDeclared(taker, { state: 'unknown' })
     expect(acts(facilityIn(planCases([giver, held]), 'giver'))).toEqual(['install definition-changed'])
+  })
+
+  test('is dropped with the marker that names it, if another facility takes over the service of one that cannot go on', () => {
+    const next = madeFrom({ name: 'next', service: 'held' }, { name: 'held', files: [file] })
+    const held = notThere({ name: 'held', supervisor: 'beta', files: [file], suspend: true })
+    const { steps } = facilityIn(planCases([withoutRecord(next), withFile(held, path, 'x')]), 'next')
+    expect(steps.map(({ verb }) => verb)).toEqual(['remove-file', 'install', 'restart'])
   })
 
   test('counts as taken by a facility that is under way', () => {
