@@ -160,12 +160,12 @@ function tidy(wishes: readonly Wish[], renames: readonly Rename[] = []): Declara
 }
 
 /**
- * With one whose state is declared too. A conflict with a service of unmanaged state may stop it, or be stopped by it, in
- * whatever order.
+ * The states of both are declared. A service of unmanaged state may be stopped by the other, in whatever order they are changed, and
+ * no supervisor starts it again.
  */
-function isSoundConflict({ conflicts, supervisor }: Declaration, all: readonly Declaration[]): boolean {
+function isSoundConflict({ conflicts, supervisor, state }: Declaration, all: readonly Declaration[]): boolean {
   const other = all.find(one => one.service === conflicts && one.supervisor === supervisor)
-  if (!other?.command || other.suspend) return false
+  if (!other?.command || other.suspend || state === 'unmanaged') return false
   return other.state === 'stopped' || (other.state === 'running' && comesUp(other))
 }
 

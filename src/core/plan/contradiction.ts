@@ -3,9 +3,10 @@ import { isWantedAbsent } from '../state/readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from '../state/relation.ts'
 import { type Location, locationKey } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
-import { withHalt, withOldStepsOnly } from './blocking.ts'
+import { withBlocker, withHalt, withOldStepsOnly } from './blocking.ts'
 import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
+import { findStart } from './step-builder.ts'
 
 /**
  * Blocks facilities that would undo one another (E21): running services go on. Not even a declared stop is carried out, as
@@ -24,8 +25,21 @@ export function blockContradictions(
     if (!facility || facility.suspend) return plan
     if (why !== undefined) return withHalt(plan, plan.blocked ?? why)
     if (plan.blocked !== undefined) return plan
-    return ties.get(locationKey(facility))?.leaving === undefined ? plan : awaitOwnName(plan, facility)
+    if (ties.get(locationKey(facility))?.leaving !== undefined) return awaitOwnName(plan, facility)
+    if (facility.state !== 'unmanaged' || !findStart(plan.steps)) return plan
+    return leaveRunning(plan, findRival(plan, facilities.values(), ties))
   })
+}
+
+/** A facility whose state is unmanaged may be stopped by the start of another, but not stop that by a restart. */
+function leaveRunning(plan: FacilityPlan, rival: Rival | undefined): FacilityPlan {
+  if (!rival) return plan
+  const { name, how } = rival
+  return withBlocker(
+    plan,
+    `it is to be restarted, which would stop facility ${name}, which is declared running: ${how}. ` +
+      'Stop it, or take that out; its state is unmanaged, so that it goes on as it is until then',
+  )
 }
 
 /** Whether the observed service belongs to another facility, which is about to release the name. */
@@ -41,6 +55,7 @@ function awaitOwnName(plan: FacilityPlan, facility: Facility): FacilityPlan {
  *
  *   one service under two names                    → never
  *   conflicts    running, running                  → no
+ *   conflicts    running, unmanaged                → yes, but no restart of the unmanaged one
  *   starts       running, stopped                  → no
  *   stops-with   running, stopped                  → no
  *   enables      enabled otherwise than the other  → no
@@ -80,20 +95,30 @@ export function findContradictions(
   return new Map([...found].map(([name, messages]) => [name, [...messages.values()].join('; ')]))
 }
 
-/** Facility declared running beside which the service at this location can't run, for a service that no facility declares. */
+/** Facility declared running that a start of the service at this location would stop, and why it would. */
+export interface Rival {
+  readonly name: string
+  readonly how: string
+}
+
+/** For a service whose state nobody declares: it is to be removed, or unmanaged. */
 export function findRival(
   location: Location,
-  facilities: readonly Facility[],
+  facilities: Iterable<Facility>,
   ties: ReadonlyMap<string, ServiceTies>,
-): Facility | undefined {
+): Rival | undefined {
   const here = ties.get(locationKey(location))
-  const conflictsWith = (one: ServiceTies | undefined, other: ServiceTies | undefined): boolean =>
-    one?.relations.some(({ kind, to }) => kind === 'conflicts' && other?.identities.includes(to)) === true
-  return facilities.find(facility => {
+  for (const facility of facilities) {
+    if (facility.state !== 'running' || facility.suspend || locationKey(facility) === locationKey(location)) continue
     const there = ties.get(locationKey(facility))
-    const isUp = facility.state === 'running' && !facility.suspend
-    return isUp && (conflictsWith(here, there) || conflictsWith(there, here))
-  })
+    const conflict = findConflict(here, there) ?? findConflict(there, here)
+    if (conflict) return { name: facility.name, how: conflict.how }
+  }
+  return undefined
+}
+
+function findConflict(one: ServiceTies | undefined, other: ServiceTies | undefined): Relation | undefined {
+  return one?.relations.find(({ kind, to }) => kind === 'conflicts' && other?.identities.includes(to))
 }
 
 /** Facilities by the service that they declare. */

@@ -102,7 +102,7 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
   const facilities = plans
     .map(plan => {
       const rollback = planRollback(plan, targets.get(plan.name))
-      return rollback && mayRunAgain(plan.name, rollback, input) ? { ...plan, rollback } : plan
+      return rollback && mayRunAgain(rollback, input) ? { ...plan, rollback } : plan
     })
     .sort((a, b) => compareText(a.name, b.name))
   const diagnostics = [...(input.diagnostics ?? [])].sort(compareDiagnostics)
@@ -115,10 +115,8 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
 }
 
 /** An old service that would stop another facility isn't started again: each pass would have the two stop one another (E21). */
-function mayRunAgain(name: string, { to }: Rollback, { targets, busy = [], snapshot: { ties } }: PlanInput): boolean {
-  if (!ties) return true
-  const others = [...targets.map(({ facility }) => facility), ...busy].filter(other => other.name !== name)
-  return findRival(to, others, ties) === undefined
+function mayRunAgain({ to }: Rollback, { targets, busy = [], snapshot: { ties } }: PlanInput): boolean {
+  return !ties || findRival(to, [...targets.map(({ facility }) => facility), ...busy], ties) === undefined
 }
 
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {

@@ -3,6 +3,7 @@ import { makePlan } from '../../../../src/core/plan/planning.ts'
 import type { ServiceTies } from '../../../../src/core/state/relation.ts'
 import type { Snapshot } from '../../../../src/core/state/snapshot.ts'
 import { type Declaration, OWNER, resolveFacility, sha256 } from '../../../simulation/declaration.ts'
+import { acts, asDeclared, facilityIn, madeFrom, planCases } from '../../../simulation/planning-case.ts'
 
 /** Two existing services, both running. */
 function planOf(declarations: readonly Declaration[], ties: Readonly<Record<string, ServiceTies>>) {
@@ -41,5 +42,32 @@ describe('E21: facilities that contradict each other get no step', () => {
     })
     expect(plans.flatMap(({ steps }) => steps)).toEqual([])
     expect(plans.map(({ blocked }) => blocked?.includes('it says so'))).toEqual([true, true])
+  })
+
+  describe('one of unmanaged state that conflicts with another', () => {
+    const conflicting = (other: Declaration) => {
+      const ties: Record<string, ServiceTies> = {
+        'alpha/web': { identities: ['alpha/web'], relations: [] },
+        'alpha/tool': {
+          identities: ['alpha/tool'],
+          relations: [{ kind: 'conflicts', to: 'alpha/web', how: 'tool says so' }],
+        },
+      }
+      const tool = madeFrom({ name: 'tool', state: 'unmanaged', command: ['/bin/new'] }, { name: 'tool' })
+      return facilityIn(planCases([tool, asDeclared(other)], { ties }), 'tool')
+    }
+
+    test('is not restarted while that is declared running', () => {
+      expect(conflicting({ name: 'web' })).toMatchObject({
+        steps: [],
+        blocked: expect.stringContaining('stop facility web'),
+      })
+      expect(conflicting({ name: 'web' }).blocked).toContain('tool says so')
+    })
+
+    test('is restarted beside one that is declared stopped, or suspended', () => {
+      expect(acts(conflicting({ name: 'web', state: 'stopped' }))).toContain('restart definition-changed')
+      expect(acts(conflicting({ name: 'web', suspend: true }))).toContain('restart definition-changed')
+    })
   })
 })
