@@ -12,9 +12,8 @@ import { emptyRecord, readRecord, writeRecord } from '../../../src/engine/sessio
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import type { ManifestSet } from '../../../src/manifest/manifest-set.ts'
-import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { explainField } from '../../../src/manifest/schema/explanation.ts'
-import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
+import { facilityText, loadFiles, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
 import { plainFacility, plainProcess } from '../../tools/plain-facility.ts'
 
 /** Words that every JavaScript object seems to have as properties. */
@@ -35,9 +34,7 @@ const names = words.filter(word => !word.startsWith('_'))
 const types = ['process', 'systemd', 'runit', 's6', 'daemontools']
 
 function load(files: Readonly<Record<string, string>>, policy?: object): ManifestSet {
-  const directory = makeDirectory(files)
-  return loadManifests({
-    directory,
+  return loadFiles(files, {
     types,
     schemaOf: type => (type === 'systemd' ? systemdProvider.capabilities : undefined),
     runsAsRoot: false,

@@ -1,13 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Diagnostic } from '../../../src/core/model/diagnostic.ts'
 import { formatDiagnostics } from '../../../src/manifest/diagnostics/diagnostic-text.ts'
 import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { localFiles } from '../../../src/manifest/read/manifest-files.ts'
 import { openReport } from '../../runner/report.ts'
+import { loadFiles } from '../../tools/manifest-directory.ts'
 
 const fixtures = fileURLToPath(new URL('../../fixtures/manifests', import.meta.url))
 const types = ['process', 'runit', 'systemd']
@@ -136,10 +136,7 @@ function loadAlone(name: string) {
 }
 
 function loadOne(name: string, content: string | Uint8Array) {
-  const directory = mkdtempSync(join(tmpdir(), 'reeve-manifests-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  writeFileSync(join(directory, name), content)
-  return loadManifests({ directory, types })
+  return loadFiles({ [name]: content })
 }
 
 function lineOf({ file, line, column, code, message }: Diagnostic): string {

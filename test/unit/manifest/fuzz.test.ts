@@ -1,13 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { facility as isFacilityManifest } from '#schemas/compiled/facility.js'
-import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import { type ParsedManifest, parseManifest } from '../../../src/manifest/parse/manifest-file.ts'
 import { exceedsDepth } from '../../../src/manifest/parse/yaml-depth.ts'
 import { parseYaml } from '../../../src/manifest/parse/yaml-document.ts'
 import { assertReported, openPropertyReport } from '../../runner/reported-property.ts'
 import { drawRuns } from '../../runner/sample.ts'
-import { facilityText, makeDirectory, writeFiles } from '../../tools/manifest-directory.ts'
+import { facilityText, loadFiles } from '../../tools/manifest-directory.ts'
 
 const report = openPropertyReport(
   'fuzz-manifests',
@@ -102,12 +101,11 @@ describe('S6: reading any file gives diagnostics and never throws:', () => {
   })
 
   test('an arbitrary file read along with another one', () => {
-    const directory = makeDirectory({ 'b.yaml': facilityText('db') })
     assertReported(
       report,
       fc.property(fc.nat(valid.length), fc.string({ maxLength: 8 }), (at, text) => {
-        writeFiles(directory, { 'a.yaml': valid.slice(0, at) + text + valid.slice(at + text.length) })
-        const set = loadManifests({ directory, types: ['process'] })
+        const broken = valid.slice(0, at) + text + valid.slice(at + text.length)
+        const set = loadFiles({ 'a.yaml': broken, 'b.yaml': facilityText('db') }, { types: ['process'] })
         // A mistake may give the likeness of another type in `spec.config`, which is a warning only.
         expect(set.complete).toBe(!set.diagnostics.some(({ severity }) => severity === 'error'))
         expect(set.facilities.map(({ name }) => name)).toContain('db')

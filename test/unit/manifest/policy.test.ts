@@ -2,10 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { builtinProviders } from '../../../providers/registry.ts'
 import type { Policy } from '../../../src/core/model/host-configuration.ts'
 import { refusal } from '../../../src/core/policy/refusal.ts'
-import { loadManifests } from '../../../src/manifest/manifest-source.ts'
 import type { SchemaNode } from '../../../src/manifest/schema/schema-node.ts'
 import { makeFacility } from '../../simulation/declaration.ts'
-import { facilityText, makeDirectory, supervisorText } from '../../tools/manifest-directory.ts'
+import { facilityText, loadFiles, supervisorText } from '../../tools/manifest-directory.ts'
 
 const run = (command: string, more = '') => `process: { command: [${command}]${more} }`
 
@@ -217,9 +216,9 @@ describe("S3: the host's policy restricts the directories of supervisors:", () =
       expect(names).not.toEqual([])
       const problemsOf = (path: string, policy: Policy) => {
         const options = names.map(name => `${name}: ${path}`).join(', ')
-        const directory = makeDirectory({ 'app.yaml': supervisorText('app', `type: ${type}, ${type}: { ${options} }`) })
+        const files = { 'app.yaml': supervisorText('app', `type: ${type}, ${type}: { ${options} }`) }
         const schemaOf = () => ({ optionsSchema })
-        return loadManifests({ directory, types: [type], policy, schemaOf }).diagnostics.map(({ message }) => message)
+        return loadFiles(files, { types: [type], policy, schemaOf }).diagnostics.map(({ message }) => message)
       }
       expect(problemsOf('/srv', { supervisorDirectories: ['/srv'] })).toEqual([])
       expect(problemsOf('/srv', { users: ['web'] })).toEqual(
@@ -243,17 +242,12 @@ describe("S3: the host's policy restricts the directories of supervisors:", () =
 })
 
 function loadSupervisor(spec: string, policy: Policy) {
-  const directory = makeDirectory({ 'app.yaml': supervisorText('app', spec) })
-  return loadManifests({
-    directory,
-    types: ['process', 'runit', 'systemd'],
-    policy,
-    runsAsRoot: true,
-    insecurePermissions: true,
-  })
+  return loadFiles({ 'app.yaml': supervisorText('app', spec) }, { policy, runsAsRoot: true, insecurePermissions: true })
 }
 
 function load(spec: string, policy: Policy, runsAsRoot = true) {
-  const directory = makeDirectory({ 'web.yaml': facilityText('web', spec) })
-  return loadManifests({ directory, types: ['process'], policy, runsAsRoot, insecurePermissions: true })
+  return loadFiles(
+    { 'web.yaml': facilityText('web', spec) },
+    { types: ['process'], policy, runsAsRoot, insecurePermissions: true },
+  )
 }
