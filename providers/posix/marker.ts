@@ -1,12 +1,12 @@
+import { isObject, isTextList } from '../../src/core/outside-value.ts'
 import type { Ownership } from '../../src/core/state/observed.ts'
-import { isStrings, isTable } from './table.ts'
 
 /** Parses a marker; undefined if it is unreadable. */
 export function readOwnership(value: unknown): Ownership | undefined {
-  if (!isTable(value)) return undefined
+  if (!isObject(value)) return undefined
   const { owner, facility, files, dependsOn = [], prune = true, isAddition, meets } = value
   if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
-  if (!isStrings(files) || !isStrings(dependsOn)) return undefined
+  if (!isTextList(files) || !isTextList(dependsOn)) return undefined
   return {
     owner,
     facility,
@@ -14,6 +14,6 @@ export function readOwnership(value: unknown): Ownership | undefined {
     dependsOn,
     prune,
     ...(isAddition === true && { isAddition }),
-    ...(isStrings(meets) && { meets }),
+    ...(isTextList(meets) && { meets }),
   }
 }

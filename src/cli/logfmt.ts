@@ -1,3 +1,4 @@
+import { isObject } from '../core/outside-value.ts'
 import { visibleWord } from '../core/text/visible-text.ts'
 
 /** Turns pino's JSON line into `time=… level=… facility=… msg="…"`, ended. */
@@ -10,7 +11,7 @@ export function logfmtLine(line: string): string {
 /** Fields of nested objects get dotted keys: `error.message=…`. */
 function fieldTexts(key: string, value: unknown): string[] {
   if (value === undefined) return []
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+  if (isObject(value)) {
     return Object.entries(value).flatMap(([name, part]) => fieldTexts(`${key}.${name}`, part))
   }
   return [`${key.replace(/[^\w.-]/g, '_')}=${valueText(typeof value === 'string' ? value : JSON.stringify(value))}`]

@@ -9,6 +9,7 @@ import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { remarkText } from '../cli/screen.ts'
 import type { Control } from '../core/contracts/control.ts'
+import { isObject, parseJson } from '../core/outside-value.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
@@ -81,26 +82,14 @@ async function readPlan(path: string, trusts: boolean): Promise<SavedPlan> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw new ReeveError('not-found', `the saved plan could not be read: ${messageOf(error)}`, { cause: error })
   })
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isPlan(value)) return value
-  } catch {
-    // Reported below.
-  }
+  const value = parseJson(text)
+  if (isPlan(value)) return value
   throw new ReeveError('invalid', `${path} is not a plan of format version 1; save one with reeve plan --out FILE`)
 }
 
 /** Tells a plan from something else. Its digest tells whether it is whole and still fits. */
 function isPlan(value: unknown): value is SavedPlan {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'formatVersion' in value &&
-    value.formatVersion === 1 &&
-    'digest' in value &&
-    typeof value.digest === 'string' &&
-    'facilities' in value &&
-    Array.isArray(value.facilities) &&
-    (!('manifests' in value) || typeof value.manifests === 'string')
-  )
+  if (!isObject(value) || value.formatVersion !== 1) return false
+  const { digest, facilities, manifests = '' } = value
+  return typeof digest === 'string' && Array.isArray(facilities) && typeof manifests === 'string'
 }

@@ -1,7 +1,25 @@
 /** Values from outside, of which no type tells. */
 
+/** An object of unknown content. */
+export type Table = Readonly<Record<string, unknown>>
+
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Undefined if the text is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined if the text is no JSON object. */
+export function parseObject(text: string): Table | undefined {
+  const value = parseJson(text)
+  return isObject(value) ? value : undefined
 }
 
 export function isTextList(value: unknown): value is readonly string[] {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../core/contracts/host.ts'
+import { parseObject } from '../core/outside-value.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { type Clock, createClock } from './clock.ts'
 import { isUnwritable } from './failure.ts'
@@ -150,22 +151,13 @@ function readClaim(directory: string, name: string, host: ReadHost): Claim | und
   const text = readTrusted(join(directory, name), host)
   if (text === undefined) return undefined
   const pid = Number(claimPattern.exec(name)?.[1])
-  const value = parseObject(text)
+  const value = parseObject(text) ?? {}
   return {
     name,
     pid,
     command: typeof value.command === 'string' ? value.command : 'an unknown command',
     since: typeof value.since === 'string' ? value.since : 'an unknown time',
     held: value.held !== false,
-  }
-}
-
-function parseObject(text: string): { command?: unknown; since?: unknown; held?: unknown } {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : {}
-  } catch {
-    return {}
   }
 }
 

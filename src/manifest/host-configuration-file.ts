@@ -4,6 +4,7 @@ import { type HostConfigurationForm, hostConfigurationShape } from '#schemas/com
 import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { createForm, type FormProblem } from '../core/model/form.ts'
 import type { HostConfiguration } from '../core/model/host-configuration.ts'
+import { isObject } from '../core/outside-value.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { formatDiagnostics } from './diagnostics/diagnostic-text.ts'
@@ -137,7 +138,7 @@ function parse(file: string, base: string, content: Uint8Array): HostConfigurati
 }
 
 function checkMap(value: unknown, problems: FieldProblem[]): value is object {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return true
+  if (isObject(value)) return true
   problems.push({ code: 'wrong-type', message: `expected a map of settings, found ${describeValue(value)}`, path: [] })
   return false
 }

@@ -12,7 +12,7 @@ import { openDeadline } from '../host/deadline.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
 import { readPackageVersion } from '../host/package-version.ts'
-import { decodeError, type Greeting, responseLimit } from './control-protocol.ts'
+import { decodeError, expectAnswer, type Greeting, responseLimit } from './control-protocol.ts'
 import { readPass } from './pass-reading.ts'
 
 /** Time limit for a controller's greeting, in ms, for busy hosts. */
@@ -43,14 +43,23 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
   let greeting: Greeting
   try {
     using deadline = openDeadline(clock, pingTimeout)
-    greeting = toGreeting(await ask(socketPath, { method: 'GET', path: '/ping', signal: deadline.signal }))
+    const answer = await ask(socketPath, { method: 'GET', path: '/ping', signal: deadline.signal })
+    greeting = expectAnswer<Greeting>(answer, 'the greeting of a controller', ['pid'])
   } catch (error) {
     const code = errnoOf(error)
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ECONNREFUSED') return undefined
     throw error
   }
   const post = async (path: string, body: unknown): Promise<ControlOutcome> =>
-    toOutcome(await ask(socketPath, { method: 'POST', path, body }))
+    expectAnswer<ControlOutcome>(await ask(socketPath, { method: 'POST', path, body }), 'an outcome', [
+      'changed',
+      'message',
+    ])
+  const askSource = async (path: string, body: unknown): Promise<SourceStatus> => {
+    expectKnown(greeting, 2)
+    const answer = await ask(socketPath, { method: 'POST', path, body })
+    return expectAnswer<SourceStatus>(answer, 'the status of a source', ['condition', 'wanted'])
+  }
   async function pass(path: string, body: unknown, { signal, listener }: PassWays): Promise<ApplyOutcome> {
     expectKnown(greeting, 1)
     const question = { method: 'POST', path, body, signal, givenUp: interrupted(greeting) } as const
@@ -62,7 +71,8 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
     async status(name) {
       const search = name === undefined ? '' : `?${new URLSearchParams({ name })}`
       using deadline = openDeadline(clock, statusTimeout)
-      return toStatus(await ask(socketPath, { method: 'GET', path: `/status${search}`, signal: deadline.signal }))
+      const answer = await ask(socketPath, { method: 'GET', path: `/status${search}`, signal: deadline.signal })
+      return expectAnswer<Status>(answer, 'a status', ['facilities'])
     },
     act: (verb, name, options = {}) => post('/act', { verb, name, options }),
     suspend: name => post('/suspend', { name }),
@@ -71,17 +81,11 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
     async planDown(names, settings = {}) {
       expectKnown(greeting, 1)
       const answer = await ask(socketPath, { method: 'POST', path: '/plan-down', body: { names, settings } })
-      return toPlan(answer)
+      return expectAnswer<Plan>(answer, 'a plan', ['formatVersion', 'facilities'])
     },
     down: (names, ways) => pass('/down', { names, settings: ways.settings ?? {} }, ways),
-    async sync() {
-      expectKnown(greeting, 2)
-      return toSourceStatus(await ask(socketPath, { method: 'POST', path: '/sync', body: {} }))
-    },
-    async accept(commit) {
-      expectKnown(greeting, 2)
-      return toSourceStatus(await ask(socketPath, { method: 'POST', path: '/accept', body: { name: commit } }))
-    },
+    sync: () => askSource('/sync', {}),
+    accept: commit => askSource('/accept', { name: commit }),
   }
 }
 
@@ -223,53 +227,4 @@ function toClientError(socketPath: string, error: unknown): ReeveError {
     return new ReeveError('unavailable', message, { cause: error })
   }
   return createFailure(`ask the controller at ${socketPath}`, error)
-}
-
-/** Checks the outline only, as the sender is a Reeve of this user or root. */
-function toStatus(value: unknown): Status {
-  if (isStatus(value)) return value
-  throw new ReeveError('failed', 'expected a status, found something else; is the controller of the same version?')
-}
-
-function isStatus(value: unknown): value is Status {
-  return typeof value === 'object' && value !== null && 'facilities' in value && Array.isArray(value.facilities)
-}
-
-function toGreeting(value: unknown): Greeting {
-  if (isGreeting(value)) return value
-  throw new ReeveError('failed', 'expected a controller at the control socket, found something else')
-}
-
-function isGreeting(value: unknown): value is Greeting {
-  return typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number'
-}
-
-function toSourceStatus(value: unknown): SourceStatus {
-  if (isSourceStatus(value)) return value
-  throw new ReeveError(
-    'failed',
-    'expected the status of a source, found something else; is the controller of the same version?',
-  )
-}
-
-function isSourceStatus(value: unknown): value is SourceStatus {
-  return typeof value === 'object' && value !== null && 'condition' in value && 'wanted' in value
-}
-
-function toPlan(value: unknown): Plan {
-  if (isPlan(value)) return value
-  throw new ReeveError('failed', 'expected a plan, found something else; is the controller of the same version?')
-}
-
-function isPlan(value: unknown): value is Plan {
-  return typeof value === 'object' && value !== null && 'formatVersion' in value && 'facilities' in value
-}
-
-function toOutcome(value: unknown): ControlOutcome {
-  if (isOutcome(value)) return value
-  throw new ReeveError('failed', 'expected an outcome, found something else; is the controller of the same version?')
-}
-
-function isOutcome(value: unknown): value is ControlOutcome {
-  return typeof value === 'object' && value !== null && 'changed' in value && 'message' in value
 }

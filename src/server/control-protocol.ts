@@ -102,6 +102,16 @@ export function parseDownRequest(body: unknown): DownRequest {
   return { names, settings: parseSettings(settings) }
 }
 
+/** Checks the outline only, as the sender is a Reeve of this user or root. Throws ReeveError `failed`. */
+export function expectAnswer<T extends object>(answer: unknown, what: string, fields: readonly (keyof T)[]): T {
+  if (hasFields(answer, fields)) return answer
+  throw new ReeveError('failed', `expected ${what}, found something else; is the controller of the same version?`)
+}
+
+export function hasFields<T extends object>(value: unknown, fields: readonly (keyof T)[]): value is T {
+  return typeof value === 'object' && value !== null && fields.every(field => field in value)
+}
+
 function parseSettings(value: unknown): Settings {
   const entries = Object.entries(parseObject(value))
   return createDictionary(entries.map(([name, setting]) => [name, String(setting)] as const))

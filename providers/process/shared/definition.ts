@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Rendered } from '../../../src/core/contracts/provider.ts'
 import type { Facility, Instance, Process } from '../../../src/core/model/facility.ts'
+import { isObject, parseObject, type Table } from '../../../src/core/outside-value.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { readOwnership } from '../../posix/marker.ts'
-import { isTable, parseTable, type Table } from '../../posix/table.ts'
 import { definitionPath, directoryOf, layoutOf } from './layout.ts'
 import { checkProcess, mergeForm, type Problem, presentProcess, readProcess } from './process-form.ts'
 
@@ -20,7 +20,7 @@ export type ServiceDefinition =
 
 export function renderDefinition(facility: Facility, instance: Instance, ownership: Ownership): Rendered {
   const { config } = facility
-  if (config !== undefined && !isTable(config)) {
+  if (config !== undefined && !isObject(config)) {
     return { problems: [{ field: 'config.process', message: 'expected a part of spec.process' }] }
   }
   const read = readDeclared(facility.process, config)
@@ -45,9 +45,9 @@ function locate(problem: Problem, config: Table): Problem {
 
 export function parseDefinition(text: string | undefined): ServiceDefinition {
   if (text === undefined) return { kind: 'absent' }
-  const table = parseTable(text)
+  const table = parseObject(text)
   const ownership = readOwnership(table?.reeve)
-  if (!table || !isTable(table.process)) {
+  if (!table || !isObject(table.process)) {
     return { kind: 'invalid', problem: 'expected JSON with a map "process"', ownership }
   }
   const read = readProcess(table.process)

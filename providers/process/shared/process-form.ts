@@ -4,9 +4,9 @@ import { createDictionary, lookUp } from '../../../src/core/dictionary.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
 import { createForm, presentForm } from '../../../src/core/model/form.ts'
 import { rotationOf } from '../../../src/core/model/portable-fields.ts'
+import { isObject, type Table } from '../../../src/core/outside-value.ts'
 import { findSignalNumber } from '../../../src/host/signals.ts'
 import { findVariableProblem } from '../../posix/environment-names.ts'
-import { isTable, type Table } from '../../posix/table.ts'
 
 const processForm = createForm(processShape)
 
@@ -50,7 +50,7 @@ function withRotation(process: Process): Process {
  */
 export function presentProcess(process: Process): Table {
   const form = presentForm(processShape, withRotation(process))
-  return isTable(form) ? form : {}
+  return isObject(form) ? form : {}
 }
 
 /**
@@ -62,7 +62,7 @@ export function mergeForm(base: Table, over: Table): Table {
   for (const [key, value] of Object.entries(over)) {
     const below = lookUp(base, key)
     if (value === null) delete merged[key]
-    else merged[key] = isTable(below) && isTable(value) && key !== 'reload' ? mergeForm(below, value) : value
+    else merged[key] = isObject(below) && isObject(value) && key !== 'reload' ? mergeForm(below, value) : value
   }
   return merged
 }

@@ -1,4 +1,4 @@
-import { isTable, parseTable } from '../../posix/table.ts'
+import { isObject, parseObject } from '../../../src/core/outside-value.ts'
 
 /**
  * Protocol of supervisor.sock: one line of JSON with the actions; one line of JSON comes back for each, as it ends. A client
@@ -35,11 +35,11 @@ export function isRequestVerb(value: unknown): value is RequestVerb {
 
 /** Parses a request; undefined if the line is none. */
 export function parseRequest(line: string): Request | undefined {
-  const table = parseTable(line)
+  const table = parseObject(line)
   if (!Array.isArray(table?.actions)) return undefined
   const actions: RequestedAction[] = []
   for (const action of table.actions) {
-    if (!isTable(action)) return undefined
+    if (!isObject(action)) return undefined
     const { id, verb, service, after } = action
     if (typeof id !== 'string' || !isRequestVerb(verb) || !isServiceName(service)) return undefined
     actions.push({ id, verb, service, ...(typeof after === 'number' && { after }) })
@@ -48,7 +48,7 @@ export function parseRequest(line: string): Request | undefined {
 }
 
 export function parseResponse(line: string): Response | undefined {
-  const { id, error } = parseTable(line) ?? {}
+  const { id, error } = parseObject(line) ?? {}
   if (typeof id !== 'string') return undefined
   return typeof error === 'string' ? { id, error } : { id }
 }

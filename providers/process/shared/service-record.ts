@@ -1,7 +1,7 @@
 import { createDictionary } from '../../../src/core/dictionary.ts'
+import { isObject, parseObject } from '../../../src/core/outside-value.ts'
 import type { Loaded, Ownership } from '../../../src/core/state/observed.ts'
 import { readOwnership } from '../../posix/marker.ts'
-import { isTable, parseTable } from '../../posix/table.ts'
 
 /** See the table in life-cycle.ts. */
 export type Phase = 'down' | 'starting' | 'up' | 'stopping' | 'backoff' | 'finished' | 'failed'
@@ -70,7 +70,7 @@ export function formatRecord(record: ServiceRecord): string {
 
 /** Parses a record; undefined if it is truncated by a crash of the machine, or edited. */
 export function parseRecord(text: string | undefined): ServiceRecord | undefined {
-  const table = text === undefined ? undefined : parseTable(text)
+  const table = text === undefined ? undefined : parseObject(text)
   if (!table) return undefined
   const { want, phase, since, boot, run, restarts } = table
   if ((want !== 'up' && want !== 'down') || !isPhase(phase) || typeof boot !== 'string') return undefined
@@ -105,18 +105,18 @@ export function parseRecord(text: string | undefined): ServiceRecord | undefined
 }
 
 function readBackground(value: unknown): ServiceRecord['background'] {
-  if (!isTable(value) || !isNumber(value.run) || typeof value.message !== 'string') return undefined
+  if (!isObject(value) || !isNumber(value.run) || typeof value.message !== 'string') return undefined
   return { run: value.run, message: value.message }
 }
 
 function readExit(value: unknown): Exit | undefined {
-  if (!isTable(value) || !isNumber(value.run) || !isNumber(value.at)) return undefined
+  if (!isObject(value) || !isNumber(value.run) || !isNumber(value.at)) return undefined
   const { run, at, code, signal } = value
   return { run, at, ...(isNumber(code) && { code }), ...(typeof signal === 'string' && { signal }) }
 }
 
 function readLoaded(value: unknown): Loaded | undefined {
-  if (!isTable(value) || typeof value.definition !== 'string' || !isTable(value.files)) return undefined
+  if (!isObject(value) || typeof value.definition !== 'string' || !isObject(value.files)) return undefined
   const files = createDictionary<string>()
   for (const [path, digest] of Object.entries(value.files)) {
     if (typeof digest === 'string') files[path] = digest
@@ -125,7 +125,7 @@ function readLoaded(value: unknown): Loaded | undefined {
 }
 
 function readStop(value: unknown): ServiceRecord['stop'] {
-  if (!isTable(value) || typeof value.signal !== 'string' || !isNumber(value.timeout)) return undefined
+  if (!isObject(value) || typeof value.signal !== 'string' || !isNumber(value.timeout)) return undefined
   return { signal: value.signal, timeout: value.timeout }
 }
 

@@ -1,10 +1,10 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { isObject, parseObject } from '../../../src/core/outside-value.ts'
 import type { Unwritable } from '../../../src/core/state/unwritable.ts'
 import type { Clock } from '../../../src/host/clock.ts'
 import { beat } from '../../../src/host/common-beat.ts'
 import { openDeadline } from '../../../src/host/deadline.ts'
 import { hearLines } from '../../../src/host/socket-lines.ts'
-import { isTable, parseTable } from '../../posix/table.ts'
 import type { Layout } from './layout.ts'
 import { parseRecord, type ServiceRecord } from './service-record.ts'
 import { findSupervisor } from './supervisor-process.ts'
@@ -32,10 +32,10 @@ export function formatTelling({ unwritable, records }: Telling): string {
 }
 
 export function parseTelling(line: string): Telling {
-  const { unwritable, records } = parseTable(line) ?? {}
+  const { unwritable, records } = parseObject(line) ?? {}
   const told = new Map<string, ServiceRecord>()
   for (const entry of Array.isArray(records) ? records : []) {
-    if (!isTable(entry) || typeof entry.service !== 'string') continue
+    if (!isObject(entry) || typeof entry.service !== 'string') continue
     const record = parseRecord(JSON.stringify(entry.record))
     if (record) told.set(entry.service, record)
   }
@@ -44,7 +44,7 @@ export function parseTelling(line: string): Telling {
 
 function isUnwritablePlace(value: unknown): value is Unwritable {
   return (
-    isTable(value) &&
+    isObject(value) &&
     typeof value.path === 'string' &&
     typeof value.message === 'string' &&
     typeof value.since === 'number'

@@ -3,10 +3,10 @@ import type { Rendered } from '../../../src/core/contracts/provider.ts'
 import type { DefinitionFile } from '../../../src/core/model/definition.ts'
 import type { Facility, Instance, Process } from '../../../src/core/model/facility.ts'
 import { rotationOf } from '../../../src/core/model/portable-fields.ts'
+import { isObject } from '../../../src/core/outside-value.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import { findVariableProblem } from '../../posix/environment-names.ts'
-import { isTable } from '../../posix/table.ts'
 import type { Family } from '../family.ts'
 import { layoutOf, type Place, placeOf } from '../layout.ts'
 import { renderFinish, renderStop } from './end-script.ts'
@@ -39,7 +39,7 @@ export function renderDefinition(
   instance: Instance,
   ownership: Ownership,
 ): Rendered {
-  const native = isTable(facility.config) ? readNativeText(facility.config) : {}
+  const native = isObject(facility.config) ? readNativeText(facility.config) : {}
   const problems = findProblems(family, facility, native, ownership)
   if (problems.length > 0) return { problems }
   const process = facility.process ?? plainProcess
@@ -62,7 +62,7 @@ function findProblems(
     const field = `config.${family.type}`
     problems.push({ field, message: `expected a script "run" in it, since there is no spec.process` })
   }
-  if (config !== undefined && !isTable(config)) {
+  if (config !== undefined && !isObject(config)) {
     problems.push({ field: `config.${family.type}`, message: 'expected scripts by name' })
   }
   if (ownership.files.some(path => path.includes('\n'))) {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { parseObject } from '../../../src/core/outside-value.ts'
 import type { OwnedService, Ownership } from '../../../src/core/state/observed.ts'
 import { readOwnership } from '../../posix/marker.ts'
-import { parseTable } from '../../posix/table.ts'
 import { type Layout, type Place, placeOf, serviceOfLeftover } from '../layout.ts'
 
 export function presentMarker(ownership: Ownership): string {
@@ -20,7 +20,7 @@ export function readMarker(place: Place, host: ReadHost): Ownership | undefined 
 }
 
 function parseMarker(text: string | undefined): Ownership | undefined {
-  return text === undefined ? undefined : readOwnership(parseTable(text))
+  return text === undefined ? undefined : readOwnership(parseObject(text))
 }
 
 /** Definitions with a marker, and leftovers of interrupted removals and moves. */

@@ -1,5 +1,5 @@
 import { createDictionary } from '../../../src/core/dictionary.ts'
-import { isTable, type Table } from '../../posix/table.ts'
+import { isObject, type Table } from '../../../src/core/outside-value.ts'
 
 /** `spec.config.<type>`: scripts that are used unchanged. */
 export interface NativeText {
@@ -15,7 +15,7 @@ export interface NativeText {
 
 /** Its form has been checked by the provider's schema. */
 export function readNativeText({ run, finish, logRun, check, control, notificationFd }: Table): NativeText {
-  const letters = isTable(control) ? Object.entries(control).flatMap(keepText) : []
+  const letters = isObject(control) ? Object.entries(control).flatMap(keepText) : []
   return {
     ...(typeof run === 'string' && { run }),
     ...(typeof finish === 'string' && { finish }),

@@ -1,6 +1,6 @@
+import { parseObject } from '../../../src/core/outside-value.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { readOwnership } from '../../posix/marker.ts'
-import { parseTable } from '../../posix/table.ts'
 import { readSections, type Sections } from './unit-file.ts'
 
 /** Section that systemd ignores, as its name begins with `X-`. */
@@ -28,5 +28,5 @@ export function readMarker(text: string): Ownership | undefined {
   if (start === undefined) return undefined
   const marker = readSections(text.slice(start))[section]?.Marker?.at(-1)
   if (marker === undefined) return undefined
-  return readOwnership(parseTable(marker)) // undefined: it was edited
+  return readOwnership(parseObject(marker)) // undefined: it was edited
 }

@@ -1,3 +1,4 @@
+import { addTo } from '../../../src/core/list-map.ts'
 import { readFolders, readLinks, type UnitLink } from './unit-links.ts'
 import type { UnitSearchPath } from './unit-search-path.ts'
 
@@ -88,8 +89,6 @@ interface Reached {
 
 function note(index: Map<string, Lists>, unit: string, link: UnitLink): void {
   const lists = index.get(unit) ?? new Map<string, UnitLink[]>()
-  const list = lists.get(link.kind)
-  if (list) list.push(link)
-  else lists.set(link.kind, [link])
+  addTo(lists, link.kind, link)
   index.set(unit, lists)
 }

@@ -1,3 +1,4 @@
+import { addTo } from '../list-map.ts'
 import type { Facility } from '../model/facility.ts'
 import { isWantedAbsent } from '../state/readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from '../state/relation.ts'
@@ -129,9 +130,7 @@ function findHolders(
   const holders = new Map<string, Facility[]>()
   for (const facility of facilities) {
     for (const identity of new Set(ties.get(locationKey(facility))?.identities)) {
-      const group = holders.get(identity)
-      if (group) group.push(facility)
-      else holders.set(identity, [facility])
+      addTo(holders, identity, facility)
     }
   }
   return holders

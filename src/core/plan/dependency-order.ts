@@ -1,12 +1,10 @@
+import { addTo } from '../list-map.ts'
+
 /** Reverses the edges of `needs`: for each name, those that need it. */
 export function dependentsOf(needs: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
   const dependents = new Map<string, string[]>()
   for (const [name, dependencies] of needs) {
-    for (const dependency of dependencies) {
-      const list = dependents.get(dependency)
-      if (list) list.push(name)
-      else dependents.set(dependency, [name])
-    }
+    for (const dependency of dependencies) addTo(dependents, dependency, name)
   }
   return dependents
 }

@@ -1,3 +1,4 @@
+import { addTo } from '../list-map.ts'
 import { type Facility, isStartedAgain } from '../model/facility.ts'
 import type { ResolvedFacility } from '../model/resolved-facility.ts'
 import { type Location, locationKey, type OwnedLocation } from '../state/snapshot.ts'
@@ -144,12 +145,6 @@ function pair(
 
 function isWrite({ verb }: Step): boolean {
   return verb === 'write-file'
-}
-
-function addTo<T>(lists: Map<string, T[]>, key: string, value: T): void {
-  const list = lists.get(key)
-  if (list) list.push(value)
-  else lists.set(key, [value])
 }
 
 function findLeaving(

@@ -1,3 +1,4 @@
+import { addTo } from '../list-map.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Facility } from '../model/facility.ts'
 import type { Policy } from '../model/host-configuration.ts'
@@ -84,10 +85,7 @@ export function makeContext(input: PlanInput): PlanContext {
     const { owner, facility, files } = location.ownership
     if (owner !== input.owner) continue
     owned.set(locationKey(location), location)
-    const name = newNames.get(facility) ?? facility
-    const list = ownedBy.get(name)
-    if (list) list.push(location)
-    else ownedBy.set(name, [location])
+    addTo(ownedBy, newNames.get(facility) ?? facility, location)
     for (const path of files) ownedFiles.add(placeOf(path, input.snapshot))
   }
   const claimed = new Set<string>()

@@ -1,3 +1,4 @@
+import { addTo } from '../list-map.ts'
 import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
 import { planFileRemovals } from './file-removal.ts'
 import type { PlanContext } from './plan-input.ts'
@@ -13,9 +14,7 @@ export function findOrphans(context: PlanContext): Map<string, OwnedLocation[]> 
     if (!prune || context.claimed.has(key)) continue
     if (context.declared.has(facility) || context.newNames.has(facility)) continue
     if (context.suspended?.has(facility)) continue
-    const list = orphans.get(facility)
-    if (list) list.push(location)
-    else orphans.set(facility, [location])
+    addTo(orphans, facility, location)
   }
   return orphans
 }

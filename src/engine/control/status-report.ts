@@ -1,4 +1,5 @@
 import type { ActivationStatus, FacilityStatus, LastExit, OtherPlace } from '../../core/contracts/status.ts'
+import { addTo } from '../../core/list-map.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
 import { describePending, type FacilityPlan } from '../../core/plan/step.ts'
@@ -90,7 +91,7 @@ export function createElsewhere(
   for (const location of snapshot.owned) {
     if (location.ownership.owner !== owner) continue
     const { facility } = location.ownership
-    owned.set(facility, [...(owned.get(facility) ?? []), location])
+    addTo(owned, facility, location)
   }
   return facility =>
     [facility.name, facility.renamedFrom ?? facility.name]

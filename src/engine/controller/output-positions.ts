@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
+import { parseJson } from '../../core/outside-value.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
 import type { OutputPosition } from './output-relay.ts'
 
@@ -28,10 +29,6 @@ export function writePositions(
 }
 
 function parseList(text: string): readonly unknown[] {
-  try {
-    const value: unknown = JSON.parse(text)
-    return Array.isArray(value) ? value : []
-  } catch {
-    return []
-  }
+  const value = parseJson(text)
+  return Array.isArray(value) ? value : []
 }

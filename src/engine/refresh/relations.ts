@@ -1,4 +1,5 @@
 import type { DeclaredService, RelateOptions } from '../../core/contracts/provider.ts'
+import { addTo } from '../../core/list-map.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
@@ -49,12 +50,6 @@ export async function relateServices(options: RelationOptions): Promise<Map<stri
   }
   await Promise.all([...asked, ...leaving].map(([supervisor, declared]) => relate(supervisor, declared)))
   return ties
-}
-
-function addTo(lists: Map<string, DeclaredService[]>, supervisor: string, service: DeclaredService): void {
-  const list = lists.get(supervisor)
-  if (list) list.push(service)
-  else lists.set(supervisor, [service])
 }
 
 function declaredService(

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
+import { isObject, parseJson } from '../../core/outside-value.ts'
 import type { Reason } from '../../core/plan/reason.ts'
 import type { Verb } from '../../core/plan/verb.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
@@ -95,18 +96,12 @@ function entriesOf(facility: string, all: readonly HistoryEntry[]): HistoryEntry
 }
 
 function parseEntry(line: string): HistoryEntry | undefined {
-  if (line === '') return undefined
-  try {
-    const value: unknown = JSON.parse(line)
-    return isEntry(value) ? value : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseJson(line)
+  return isEntry(value) ? value : undefined
 }
 
 /** Checks only the fields that readers rely on, as Reeve itself wrote the file. */
 function isEntry(value: unknown): value is HistoryEntry {
-  if (typeof value !== 'object' || value === null) return false
   const fields = ['time', 'facility', 'supervisor', 'service', 'verb', 'reason', 'result', 'step']
-  return fields.every(field => field in value && typeof Reflect.get(value, field) === 'string')
+  return isObject(value) && fields.every(field => typeof value[field] === 'string')
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import { createDictionary } from '../../core/dictionary.ts'
-import { isObject } from '../../core/outside-value.ts'
+import { isObject, parseJson } from '../../core/outside-value.ts'
 import type { Applied } from '../../core/plan/plan-input.ts'
 import type { FileClaim, FileClaims } from '../../core/state/file-claim.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
@@ -142,10 +142,5 @@ function byName([left]: [string, unknown], [right]: [string, unknown]): number {
 /** Undefined if the file is missing or damaged, as nothing depends on it. Throws ReeveError if others can write it. */
 function readJson(path: string, host: ReadHost): unknown {
   const text = readTrusted(path, host)
-  if (text === undefined) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return text === undefined ? undefined : parseJson(text)
 }

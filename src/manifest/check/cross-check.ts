@@ -1,3 +1,4 @@
+import { addTo } from '../../core/list-map.ts'
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { FieldPath, FieldProblem } from '../diagnostics/problem.ts'
@@ -53,9 +54,7 @@ export function crossCheck(input: CrossCheckInput): CrossCheckOutcome {
       return
     }
     invalidFiles.add(manifest.file)
-    const all = diagnostics.get(manifest.file) ?? []
-    all.push(manifest.diagnose(declared, problem))
-    diagnostics.set(manifest.file, all)
+    addTo(diagnostics, manifest.file, manifest.diagnose(declared, problem))
   }
 
   const supervisors = manifests.flatMap(manifest =>

@@ -1,3 +1,4 @@
+import { addTo } from '../../core/list-map.ts'
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import type { ParsedManifest } from '../parse/manifest-file.ts'
 
@@ -53,10 +54,7 @@ function indexDependents(manifests: readonly ParsedManifest[]): Map<string, Depe
   for (const manifest of manifests) {
     for (const declared of manifest.facilities) {
       for (const [index, name] of declared.value.dependsOn.entries()) {
-        const known = dependents.get(name)
-        const dependent = { manifest, declared, index }
-        if (known) known.push(dependent)
-        else dependents.set(name, [dependent])
+        addTo(dependents, name, { manifest, declared, index })
       }
     }
   }

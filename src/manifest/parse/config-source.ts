@@ -1,4 +1,5 @@
 import { createDictionary, lookUp } from '../../core/dictionary.ts'
+import { isObject, type Table } from '../../core/outside-value.ts'
 import type { DiagnosticCode } from '../diagnostics/diagnostic-code.ts'
 import { type FieldProblem, formatPath } from '../diagnostics/problem.ts'
 
@@ -23,7 +24,7 @@ export function readConfigSources(
   readSource: (path: string) => SourceReading,
 ): ConfigSources {
   const find = (value: unknown, at: readonly string[]): ConfigSource[] => {
-    if (!isTable(value)) return []
+    if (!isObject(value)) return []
     const { source } = value
     const own = typeof source === 'string' ? [{ at, reading: readSource(source) }] : []
     if (at.length === DEPTH) return own
@@ -70,10 +71,8 @@ function fits(at: readonly string[], place: string): boolean {
   return keys.length === at.length && keys.every((key, index) => key === '*' || key === at[index])
 }
 
-type Table = Readonly<Record<string, unknown>>
-
 function changeTable(value: unknown, [key, ...rest]: readonly string[], change: (table: Table) => Table): unknown {
-  if (!isTable(value)) return value
+  if (!isObject(value)) return value
   if (key === undefined) return change(value)
   return createDictionary([...Object.entries(value), [key, changeTable(lookUp(value, key), rest, change)]])
 }
@@ -99,8 +98,4 @@ function placeSource(
   } catch {
     return refuse('not-utf8', `the source ${String(source)} is not UTF-8 text`)
   }
-}
-
-function isTable(value: unknown): value is Table {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -2,6 +2,7 @@ import { facility as isFacilityManifest } from '#schemas/compiled/facility.js'
 import { supervisor as isSupervisorManifest } from '#schemas/compiled/supervisor.js'
 import { lookUp } from '../../core/dictionary.ts'
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
+import { isObject } from '../../core/outside-value.ts'
 import { suggestionFor } from '../diagnostics/field-suggestion.ts'
 import { diagnoseFile, diagnoseText, type FieldProblem } from '../diagnostics/problem.ts'
 import { createSourceText, type SourceText } from '../diagnostics/source-text.ts'
@@ -81,7 +82,7 @@ export function parseManifest(file: string, content: Uint8Array, context: FileCo
       const { type, ...options } = value.spec
       problems.push(...checkOptions(type, options))
       const own = lookUp(options, type) ?? {}
-      if (problems.length === 0 && isMap(own)) {
+      if (problems.length === 0 && isObject(own)) {
         supervisors.push({ value: { name: value.metadata.name, type, options: own }, document })
       }
     }
@@ -159,7 +160,7 @@ const documentKinds = ['Facility', 'Supervisor']
 
 function kindOf(value: unknown, problems: FieldProblem[]): string | undefined {
   const hint = 'a file that is not a manifest may stay here if its name starts with _'
-  if (!isMap(value)) {
+  if (!isObject(value)) {
     const message = `a manifest is a map of apiVersion, kind, metadata and spec, found ${describeValue(value)}; ${hint}`
     problems.push({ code: 'wrong-type', message, path: [] })
     return undefined
@@ -198,7 +199,7 @@ function kindOf(value: unknown, problems: FieldProblem[]): string | undefined {
 function checkOptions(type: string, options: Readonly<Record<string, unknown>>): FieldProblem[] {
   return Object.entries(options).flatMap(([key, value]): FieldProblem[] => {
     if (key === type) {
-      if (isMap(value)) return []
+      if (isObject(value)) return []
       const message = `spec.${key} must be a map, found ${describeValue(value)}`
       return [{ code: 'wrong-type', message, path: ['spec', key] }]
     }
@@ -210,11 +211,7 @@ function checkOptions(type: string, options: Readonly<Record<string, unknown>>):
   })
 }
 
-function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function nameOf(value: unknown): string[] {
-  const name = isMap(value) && isMap(value.metadata) ? value.metadata.name : undefined
+  const name = isObject(value) && isObject(value.metadata) ? value.metadata.name : undefined
   return typeof name === 'string' ? [name] : []
 }

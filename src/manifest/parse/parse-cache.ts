@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { createDictionary } from '../../core/dictionary.ts'
+import { isObject } from '../../core/outside-value.ts'
 import { type Located, type ParsedText, parseYaml, type YamlDocument } from './yaml-document.ts'
 
 /**
@@ -96,7 +97,7 @@ function isPlainValue(value: unknown): boolean {
 }
 
 function readContent(content: unknown, version: string): ReadonlyMap<string, readonly CachedDocument[]> {
-  if (!isTable(content) || content.version !== version || !isTable(content.texts)) return new Map()
+  if (!isObject(content) || content.version !== version || !isObject(content.texts)) return new Map()
   const entries = Object.entries(content.texts)
   return new Map(entries.flatMap(([digest, documents]) => (areDocuments(documents) ? [[digest, documents]] : [])))
 }
@@ -106,10 +107,6 @@ function areDocuments(value: unknown): value is readonly CachedDocument[] {
 }
 
 function isLocated(value: unknown): value is Located {
-  if (!isTable(value) || typeof value.offset !== 'number') return false
+  if (!isObject(value) || typeof value.offset !== 'number') return false
   return value.source === undefined || typeof value.source === 'string'
-}
-
-function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

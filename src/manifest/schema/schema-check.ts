@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { addTo } from '../../core/list-map.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { suggestField } from '../diagnostics/field-suggestion.ts'
 import type { FieldPath, FieldProblem } from '../diagnostics/problem.ts'
@@ -87,7 +88,7 @@ function branchesNotMeant(union: PlacedError, inside: readonly PlacedError[]): P
   const branches = new Map<string, PlacedError[]>()
   for (const error of inside) {
     const branch = error.schemaPath.slice(union.schemaPath.length + 1).split('/', 1)[0] ?? ''
-    branches.set(branch, [...(branches.get(branch) ?? []), error])
+    addTo(branches, branch, error)
   }
   const misfits = ['type', 'const', 'enum']
   const fitting = [...branches.values()].filter(

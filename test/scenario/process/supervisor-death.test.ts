@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseTable } from '../../../providers/posix/table.ts'
 import { eventually } from '../../../src/conformance/eventually.ts'
+import { parseObject } from '../../../src/core/outside-value.ts'
 import type { Observed } from '../../../src/core/state/observed.ts'
 import { bundleProgram } from '../../tools/bundled-program.ts'
 import { createInstance, isRunning, type ProcessInstance } from '../process-instance.ts'
@@ -299,7 +299,7 @@ async function powerOff(made: ProcessInstance, pids: readonly number[]): Promise
   }
   for (const file of readdirSync(made.layout.state)) {
     const path = `${made.layout.state}/${file}`
-    const record = parseTable(made.host.readText(path) ?? '')
+    const record = parseObject(made.host.readText(path) ?? '')
     writeFileSync(path, JSON.stringify({ ...record, boot: 'an earlier boot' }))
   }
 }
