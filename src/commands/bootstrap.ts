@@ -187,6 +187,12 @@ async function installAndWait(
   const installed = await installController(context, session, installation, { progress, signal, command })
   if (!installed.controller) return 1
   reportInstallation(context, installation, installed.controller)
+  if (session.configuration.mode === 'report') {
+    out.write(
+      'This host is in report mode: nothing of the revision is applied. reeve status shows what there is to do.\n',
+    )
+    return 0
+  }
 
   const { awaitFirstRevision } = await import('../engine/bootstrap/first-revision.ts')
   const { timeout } = options

@@ -37,6 +37,12 @@ export async function status(
   await reportDiagnostics(diagnostics, context.err)
   if (options.output === 'json') context.out.writeExact(jsonText(status))
   else context.out.write(screenText(context, answer, name, []))
+  const { mode = 'reconcile', controller } = status
+  const wanted = session.configuration.mode
+  if (controller && mode !== wanted) {
+    const text = `the host configuration says mode: ${wanted}, and the controller (process ${controller.pid}) still goes by mode: ${mode}: restart it`
+    context.err.write(remarkText('Warning:', text, context.err))
+  }
   if (status.atBoot !== undefined && name === undefined) {
     context.err.write(remarkText('Warning:', status.atBoot, context.err))
   }

@@ -177,6 +177,17 @@ test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with 
   expect(await home.succeed(words(lab.upstream))).toContain('this host follows the repository')
 })
 
+test.skipIf(!has('runsvdir'))('on a host in report mode only the controller is installed', { timeout }, async () => {
+  using lab = createGitLab()
+  const { home, files, words } = await openFreshHost()
+  lab.commit(files)
+  home.write('reeve.yaml', `${configuration}mode: report\n`)
+  expect(await home.succeed(words(lab.upstream))).toContain('This host is in report mode: nothing of the revision is')
+  expect(await home.status('web')).toMatchObject({ state: 'absent', pending: 'to do: install, enable, start' })
+  expect(await home.succeed(['uninstall', '--yes'])).toContain('1 removed')
+  home.write('reeve.yaml', configuration)
+})
+
 test('--dry-run shows what it would write and do, and writes nothing', async () => {
   const home = openCliFixture()
   home.write('reeve.yaml', configuration)

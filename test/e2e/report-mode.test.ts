@@ -32,6 +32,20 @@ test('status opens with report mode, which commands that would change the host r
   expect(await home.succeed(['status'])).toMatch(/^NAME /)
 })
 
+test('status warns of a controller that was started in another mode', async () => {
+  const home = openCliFixture({ 'web.yaml': sleeper('web') })
+  const controller = home.start(['run'])
+  await eventually('web to run', async () => (await home.status('web'))?.state === 'running')
+  configure(home, 'report')
+  const { stdout, stderr } = await home.reeve(['status'])
+  expect(stdout).toMatch(/^NAME /)
+  expect(stderr).toContain(
+    `Warning: the host configuration says mode: report, and the controller (process ${controller.child.pid}) still goes by mode: reconcile: restart it\n`,
+  )
+  configure(home, 'reconcile')
+  expect((await home.reeve(['status'])).stderr).not.toContain('goes by mode')
+})
+
 test('on a narrow terminal the word comes first', async () => {
   const home = openCliFixture({ 'web.yaml': sleeper('web') })
   configure(home, 'report')

@@ -57,7 +57,7 @@ const nothingBegun: Pick<AskedResult, 'lanes' | 'underWay'> = { lanes: new Map()
 
 export function createPasses(session: Session, ground: PassesGround): Passes {
   const { clock, log } = session
-  const { owner } = session.configuration
+  const { mode, owner } = session.configuration
   const { ending, lanes, observation, restarts, retries, store } = ground
   const { state } = store
   const { execution, undoings } = lanes
@@ -144,7 +144,8 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
       const { name } = facility
       retries.seen(name, hasNothingToDo(state.plans.get(name)) && ready.has(name))
     }
-    undoings.looked(plan.facilities, { targets: fresh, snapshot }, began)
+    // In report mode nothing of Reeve's can be undone.
+    if (mode === 'reconcile') undoings.looked(plan.facilities, { targets: fresh, snapshot }, began)
     for (const name of ready) store.ready(name)
   }
 

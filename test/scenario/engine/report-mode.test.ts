@@ -212,6 +212,27 @@ test.concurrent('no applier is opened in report mode, not even to note what serv
   }
 })
 
+test.concurrent('what others change again and again in report mode is not told as undone: Reeve did nothing', async () => {
+  await using lab = createEngineLab()
+  setMode(lab, 'reconcile')
+  const path = lab.path('web.conf')
+  lab.declare('web', { process: longRun(), files: [{ path, content: 'good\n', onChange: 'none' }] })
+  await lab.apply()
+  setMode(lab, 'report')
+  const controller = await lab.run()
+  for (let round = 0; round < 4; round += 1) {
+    for (const [content, pending] of [
+      ['bad\n', 'to do: write-file'],
+      ['good\n', undefined],
+    ] as const) {
+      writeFileSync(path, content)
+      await eventually(`${pending} to be told`, async () => (await pendingOf(controller)).web === pending)
+    }
+  }
+  expect((await controller.status('web'))?.conditions.map(({ type }) => type)).not.toContain('Undone')
+  expect(controller.log.filter(({ message }) => message.includes('brings it about again'))).toEqual([])
+})
+
 test.concurrent('whatever asks for it, no step is carried out in report mode', async () => {
   await using lab = createEngineLab()
   setMode(lab, 'reconcile')
