@@ -31,6 +31,16 @@ export function output(): Option {
     .default('text')
 }
 
+/** Also as a comment on a pull request. */
+export function planOutput(): Option {
+  return new Option(
+    '-o, --output <FORMAT>',
+    'output format: text (default), json, or markdown for a comment on a pull request',
+  )
+    .choices(['text', 'json', 'markdown'])
+    .default('text')
+}
+
 export function removals(): Option {
   return new Option('--allow-removals <N>', 'allow the removal of up to N facilities').argParser(wholeNumber)
 }

@@ -9,7 +9,12 @@ import { groupBy, namesText } from './grouping.ts'
 import { reasonText, rollbackText, stepText } from './reason-text.ts'
 import { type Colors, count, oneLine, type Screen, wrap } from './screen.ts'
 
-const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = { add: '+', change: '~', repair: '!', remove: '-' }
+export const signs: Readonly<Record<Exclude<Change, 'none'>, string>> = {
+  add: '+',
+  change: '~',
+  repair: '!',
+  remove: '-',
+}
 /** Widest step that reasons are aligned to; longer ones (with a path) don't push the others' reasons right. */
 const STEP_WIDTH = 24
 

@@ -18,6 +18,8 @@ export interface RevisionOptions {
 export interface RevisionPlan extends Pick<PlanRun, 'plan' | 'refresh'> {
   /** Why this host would not apply the commit. Absent: it would, or no commit is planned. */
   readonly untrusted?: string | undefined
+  /** Which commits it was made of, for people. */
+  readonly notes: readonly string[]
 }
 
 /** Throws ReeveError `usage` for options that contradict each other. */
@@ -48,19 +50,22 @@ export async function planRevision(
   session: Session,
   options: RevisionOptions,
 ): Promise<RevisionPlan> {
-  const { revision, base } = await readCommits(context, session, options)
+  const { revision, base, notes } = await readCommits(context, session, options)
+  const known = { untrusted: revision?.untrusted, notes }
+  for (const note of notes) context.err.write(`${note}\n`)
   if (base === undefined) {
     const { makePlanRun } = await import('../engine/refresh/plan-run.ts')
-    return { ...(await makePlanRun(session, { set: revision?.set })), untrusted: revision?.untrusted }
+    return { ...(await makePlanRun(session, { set: revision?.set })), ...known }
   }
   const { compareRevisions } = await import('../engine/refresh/comparison.ts')
   const { loadManifests } = await import('../manifest/manifest-source.ts')
   const next = revision?.set ?? loadManifests(session.manifests)
   const compared = await compareRevisions(session, { base: base.set, next, baseName: base.name })
-  return { ...compared, untrusted: revision?.untrusted }
+  return { ...compared, ...known }
 }
 
 interface Commits {
+  readonly notes: readonly string[]
   /** Absent: the manifests in force. */
   readonly revision?: RevisionSet | undefined
   /** Absent: the host. */
@@ -72,7 +77,7 @@ async function readCommits(
   session: Session,
   { revision, source, against }: RevisionOptions,
 ): Promise<Commits> {
-  if ((revision ?? source ?? against) === undefined) return {}
+  if ((revision ?? source ?? against) === undefined) return { notes: [] }
   const { placeOfSession, placeOfSource, readNamedSource } = await import('../engine/session/revision-place.ts')
   const { readRevision } = await import('../engine/session/revision-reading.ts')
   using interruption = listenForInterruption(io, () => err.write('Stopping.\n'))
@@ -81,10 +86,10 @@ async function readCommits(
   const { signal } = interruption
   const wanted = revision ?? named?.revision
   const read = wanted === undefined ? undefined : await readRevision(session, place, { revision: wanted }, signal)
-  if (read) err.write(`Plan for commit ${read.commit.slice(0, 12)}.\n`)
+  const notes = read ? [`Plan for commit ${read.commit.slice(0, 12)}.`] : []
   const name = against?.slice('revision:'.length)
-  if (name === undefined) return { revision: read }
+  if (name === undefined) return { notes, revision: read }
   const base = await readRevision(session, place, { revision: name, mayLack: true }, signal)
-  err.write(`Compared with commit ${base.commit.slice(0, 12)}; no host was looked at.\n`)
-  return { revision: read, base: { ...base, name } }
+  notes.push(`Compared with commit ${base.commit.slice(0, 12)}; no host was looked at.`)
+  return { notes, revision: read, base: { ...base, name } }
 }

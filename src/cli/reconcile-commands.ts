@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { add, directory, duration, manifests, output, type Run, removals } from './command-parts.ts'
+import { add, directory, duration, manifests, output, planOutput, type Run, removals } from './command-parts.ts'
 
 export function addReconciling(program: Command, run: Run): void {
   program.commandsGroup('Reconcile:')
@@ -22,10 +22,11 @@ export function addReconciling(program: Command, run: Run): void {
     ['reeve plan --out next.json', 'save it for reeve apply --plan next.json'],
     ['reeve plan --revision fix-web', 'what this branch of the Git repository would do here'],
     ['reeve plan --against revision:main', 'in a checkout: what it changes, without a host'],
+    ['reeve plan --against revision:main -o markdown', 'the same, as a comment on a pull request'],
   ])
     .addArgument(directory())
     .addOption(manifests())
-    .addOption(output())
+    .addOption(planOutput())
     .option(
       '--detailed-exitcode',
       'exit 0 if all is as declared, 1 after an error or if a facility is blocked, 2 if there are changes or a facility does not stay up',

@@ -7,7 +7,7 @@ import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { detailedExitCode, planText } from '../cli/plan-text.ts'
 import { checkRevisionOptions, planRevision, type RevisionPlan } from '../cli/planned-revision.ts'
-import { remarkText, type Screen } from '../cli/screen.ts'
+import { remarkText } from '../cli/screen.ts'
 import { countOwned, findRemovalProblem } from '../core/plan/removal-guard.ts'
 import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
@@ -16,7 +16,7 @@ import { spellCommand } from '../engine/session/session-words.ts'
 import { rootStateDirectory } from '../manifest/host-configuration-file.ts'
 
 export interface PlanOptions {
-  readonly output: OutputFormat
+  readonly output: OutputFormat | 'markdown'
   readonly manifests?: string
   readonly detailedExitcode?: boolean
   readonly out?: string
@@ -40,12 +40,15 @@ export async function plan(
   const planRun = await planRevision(context, session, options)
   const { plan } = planRun
   const invalid = await reportDiagnostics(plan.diagnostics, context.err)
+  const refusal = findRefusal(planRun, session)
+  const shown = { brief: options.brief === true, suspended: findSuspended(planRun) }
   if (options.output === 'json') context.out.writeExact(jsonText(plan))
-  else if (!invalid) {
-    const brief = options.brief === true
-    context.out.write(planText(plan, context.out, { brief, suspended: findSuspended(planRun) }))
-  }
-  warnOfRemovals(planRun, session, context.err)
+  else if (options.output === 'markdown') {
+    const { planMarkdown } = await import('../cli/plan-markdown.ts')
+    const notes = [...planRun.notes, ...(refusal === undefined ? [] : [`${refusalLabel} ${refusal}`])]
+    context.out.writeExact(planMarkdown(plan, { ...shown, notes, name: nameOf(context, session, options) }))
+  } else if (!invalid) context.out.write(planText(plan, context.out, shown))
+  if (refusal !== undefined) context.err.write(remarkText(refusalLabel, refusal, context.err))
   tellOfOtherState(session, context)
   // An invalid set can't be applied, so neither can a plan made from it; nor a commit that isn't trusted.
   if (invalid || planRun.untrusted !== undefined) return 1
@@ -54,12 +57,23 @@ export async function plan(
   return options.detailedExitcode ? detailedExitCode(plan) : 0
 }
 
-/** E9: warns that apply will refuse the plan. */
-function warnOfRemovals({ plan, refresh }: RevisionPlan, session: Session, err: Screen): void {
+const refusalLabel = 'reeve apply will refuse this plan:'
+
+/** Why apply will refuse the plan (E9). */
+function findRefusal({ plan, refresh }: RevisionPlan, session: Session): string | undefined {
   const { owner, removalLimit } = session.configuration
-  const owned = countOwned(refresh.snapshot, owner)
-  const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session))
-  if (problem !== undefined) err.write(remarkText('reeve apply will refuse this plan:', problem, err))
+  return findRemovalProblem(plan, countOwned(refresh.snapshot, owner), removalLimit, spellCommand('apply', session))
+}
+
+/** What is planned, whatever commit it is of: a plan takes the place of an older one of that name. */
+function nameOf(
+  { globals }: CommandContext,
+  { configuration: { source }, followsSource, manifests }: Session,
+  options: PlanOptions,
+): string {
+  const followed = followsSource && source?.type === 'git' ? `${source.url.text}:${source.path}` : manifests.directory
+  const planned = options.source?.replace(/#[^:]*/, '') ?? followed
+  return globals.config === undefined ? planned : `${planned} on ${globals.config}`
 }
 
 /** Without root, a host kept by root's Reeve looks empty: the plan is made from the user's own state. */

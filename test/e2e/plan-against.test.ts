@@ -104,6 +104,29 @@ test('plan --against knows services and users of a host that is not this one', a
   expect(stdout).toMatch(/\n {6}-ExecStart=:"\/opt\/a"\n {6}\+ExecStart=:"\/opt\/b"\n[\s\S]*\n {4}restart /)
 })
 
+test('plan -o markdown is a comment, whose first line is the same for each commit', async () => {
+  const { fixture, commit, compare } = openCheckout({ 'web.yaml': sleeper('web') })
+  commit({ 'new.yaml': sleeper('new') })
+  const [first, second] = [
+    await compare('-o', 'markdown'),
+    await compare('--revision', 'HEAD', '-o', 'markdown', '--brief'),
+  ]
+  for (const { stdout } of [first, second]) {
+    expect(stdout).toMatch(
+      /^<!-- reeve plan: manifests on reeve\.yaml -->\n<h3>Plan for <code>manifests on reeve\.yaml<\/code><\/h3>\n/,
+    )
+    expect(stdout).toMatch(
+      /<details><summary>\+ <code>new<\/code> \(<code>process<\/code>\): install, enable, start<\/summary>/,
+    )
+    expect(stdout).toMatch(/<code>Compared with commit [0-9a-f]{12}; no host was looked at\.<\/code>/)
+  }
+  expect([first.stdout, second.stdout].map(text => text.includes('+++ '))).toEqual([true, false])
+  fixture.write('manifests/new.yaml', 'kind: Nothing\n')
+  const invalid = await compare('-o', 'markdown')
+  expect(invalid).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('The manifests are not valid.') })
+  fixture.remove('manifests/new.yaml')
+})
+
 test('plan --against loads no provider from the checkout, whose code a commit could have changed', async () => {
   const { fixture, compare } = openCheckout({ 'web.yaml': sleeper('web') })
   fixture.write('mine.mjs', `import { writeFileSync } from 'node:fs'\nwriteFileSync('loaded', '')\nexport default {}\n`)

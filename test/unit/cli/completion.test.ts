@@ -8,7 +8,7 @@ test.each([
   ['commands after help', ['help', 'hi'], ['history']],
   ['flags of a command', ['plan', '--d'], ['--detailed-exitcode']],
   ['global flags after a command', ['plan', '--conf'], ['--config']],
-  ['values of a flag', ['plan', '-o', ''], ['text', 'json']],
+  ['values of a flag', ['plan', '-o', ''], ['text', 'json', 'markdown']],
   ['values of a global flag', ['--log-level', 'd'], ['debug']],
   ['values of a flag joined by =', ['plan', '--output=j'], ['--output=json']],
   ['nothing after = of a flag that takes no value', ['down', '--yes='], []],
