@@ -3,6 +3,7 @@ import { bytesOf, definitionPath, definitionText } from './declaration.ts'
 import {
   readDefinition,
   readLoaded,
+  type SimulatedFile,
   type SimulatedHost,
   type SimulatedService,
   withFile,
@@ -67,9 +68,11 @@ const storyActions: Readonly<Record<Kind, StoryAction>> = {
   chmod: onFile((host, path, file) => withFile(host, path, { ...file, mode: 0o666 })),
   chown: onFile((host, path, file) => withFile(host, path, { ...file, uid: 33 })),
   deleteFile: onFile((host, path) => withoutFile(host, path)),
-  editFile: onFile((host, path, file) =>
-    path.startsWith('/definitions/') ? host : withFile(host, path, { ...file, content: bytesOf('edited\n') }),
-  ),
+  editFile: onFile((host, path, file) => {
+    if (path.startsWith('/definitions/')) return host
+    const edited = { ...file, content: bytesOf('edited\n') }
+    return remember(withFile(host, path, edited), path, edited)
+  }),
   settle(host, at) {
     const place = pick(places, at)
     if (!place || host.services.has(`${place.supervisor}/${place.service}`)) return host
@@ -105,6 +108,16 @@ export const meddlings: fc.Arbitrary<Meddling> = fc.record({
 export function meddle(host: SimulatedHost, meddling: readonly Meddling[]): SimulatedHost {
   let result = host
   for (const { kind, at } of meddling) result = settle(storyActions[kind](result, at))
+  return result
+}
+
+/** An edit that lasts: whoever edits a file that its program writes as it ends has the program read it. */
+function remember(host: SimulatedHost, path: string, file: SimulatedFile): SimulatedHost {
+  let result = host
+  for (const service of host.services.values()) {
+    if (!service.memory?.has(path)) continue
+    result = withService(result, { ...service, memory: new Map(service.memory).set(path, file) })
+  }
   return result
 }
 

@@ -108,9 +108,14 @@ export function reload(host: SimulatedHost, before: SimulatedService): Simulated
   const { supervisor, service, memory } = before
   const { reeve, process } = readDefinition(host, supervisor, service) ?? {}
   const read = memory ? { memory: readOwn(host, reeve?.files ?? []) } : {}
-  const listens =
-    process?.port === undefined || isHeld(host, process.port, locationKey(before)) ? {} : { port: process.port }
-  return withService(host, { ...before, ...read, ...listens, loaded: readLoaded(host, supervisor, service) })
+  const wanted = process?.port
+  if (wanted !== undefined && isHeld(host, wanted, locationKey(before))) {
+    return withService(host, { ...before, ...read, loaded: readLoaded(host, supervisor, service) })
+  }
+  // It leaves a port that is not declared any more.
+  const { port: _port, ...rest } = before
+  const listens = wanted === undefined ? {} : { port: wanted }
+  return withService(host, { ...rest, ...read, ...listens, loaded: readLoaded(host, supervisor, service) })
 }
 
 /** Actions of supervisors by themselves: they restart ended services, with the current definition. */

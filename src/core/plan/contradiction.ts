@@ -2,10 +2,11 @@ import { addTo } from '../list-map.ts'
 import type { Facility } from '../model/facility.ts'
 import { isWantedAbsent } from '../state/readiness.ts'
 import type { Relation, RelationKind, ServiceTies } from '../state/relation.ts'
-import { type Location, locationKey } from '../state/snapshot.ts'
+import { locationKey } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
-import { withBlocker, withHalt, withOldStepsOnly } from './blocking.ts'
+import { withHalt, withOldStepsOnly } from './blocking.ts'
 import type { PlanContext } from './plan-input.ts'
+import { leaveRunning, openRivals } from './rival.ts'
 import type { FacilityPlan } from './step.ts'
 import { findStart } from './step-builder.ts'
 
@@ -20,6 +21,7 @@ export function blockContradictions(
   if (!ties) return plans
   const facilities = new Map([...targets.map(({ facility }) => facility), ...busy].map(one => [one.name, one]))
   const found = findContradictions([...facilities.values()], ties)
+  const rivals = openRivals([...facilities.values()], ties)
   return plans.map(plan => {
     const why = found.get(plan.name)
     const facility = facilities.get(plan.name)
@@ -27,20 +29,8 @@ export function blockContradictions(
     if (why !== undefined) return withHalt(plan, plan.blocked ?? why)
     if (plan.blocked !== undefined) return plan
     if (ties.get(locationKey(facility))?.leaving !== undefined) return awaitOwnName(plan, facility)
-    if (facility.state !== 'unmanaged' || !findStart(plan.steps)) return plan
-    return leaveRunning(plan, findRival(plan, facilities.values(), ties))
+    return facility.state === 'unmanaged' && findStart(plan.steps) ? leaveRunning(plan, rivals) : plan
   })
-}
-
-/** A facility whose state is unmanaged may be stopped by the start of another, but not stop that by a restart. */
-function leaveRunning(plan: FacilityPlan, rival: Rival | undefined): FacilityPlan {
-  if (!rival) return plan
-  const { name, how } = rival
-  return withBlocker(
-    plan,
-    `it is to be restarted, which would stop facility ${name}, which is declared running: ${how}. ` +
-      'Stop it, or take that out; its state is unmanaged, so that it goes on as it is until then',
-  )
 }
 
 /** Whether the observed service belongs to another facility, which is about to release the name. */
@@ -94,32 +84,6 @@ export function findContradictions(
     }
   }
   return new Map([...found].map(([name, messages]) => [name, [...messages.values()].join('; ')]))
-}
-
-/** Facility declared running that a start of the service at this location would stop, and why it would. */
-export interface Rival {
-  readonly name: string
-  readonly how: string
-}
-
-/** For a service whose state nobody declares: it is to be removed, or unmanaged. */
-export function findRival(
-  location: Location,
-  facilities: Iterable<Facility>,
-  ties: ReadonlyMap<string, ServiceTies>,
-): Rival | undefined {
-  const here = ties.get(locationKey(location))
-  for (const facility of facilities) {
-    if (facility.state !== 'running' || facility.suspend || locationKey(facility) === locationKey(location)) continue
-    const there = ties.get(locationKey(facility))
-    const conflict = findConflict(here, there) ?? findConflict(there, here)
-    if (conflict) return { name: facility.name, how: conflict.how }
-  }
-  return undefined
-}
-
-function findConflict(one: ServiceTies | undefined, other: ServiceTies | undefined): Relation | undefined {
-  return one?.relations.find(({ kind, to }) => kind === 'conflicts' && other?.identities.includes(to))
 }
 
 /** Facilities by the service that they declare. */

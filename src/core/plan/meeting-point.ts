@@ -12,15 +12,15 @@ type Hash = (text: string) => string
  * command itself.
  */
 export function meetingPointsOf(facility: Facility, hash: Hash): string[] {
-  const { process, config, health, files } = facility
+  const { process, config, files } = facility
   const points = new Set<string>()
   // `/` is no service's own.
   const directory = process?.workingDirectory
   if (directory !== undefined && directory !== '/') points.add(`dir:${directory}`)
   for (const { path } of files) points.add(`file:${path}`)
   if (process?.output) points.add(`file:${process.output.file}`)
-  const port = health && portOf(health.check)
-  if (port !== undefined) points.add(`port:${port}`)
+  const port = portPointOf(facility)
+  if (port !== undefined) points.add(port)
   const command = process ? process.command : config
   if (command !== undefined) points.add(`cmd:${hash(JSON.stringify(command)).slice(0, 16)}`)
   return [...points].sort()
@@ -37,6 +37,12 @@ export function makeOwnership(facility: Facility, owner: string, hash: Hash): Ow
     prune: facility.prune,
     meets: meetingPointsOf(facility, hash).filter(point => !files.includes(point.replace(/^file:/, ''))),
   }
+}
+
+/** `port:8080`; undefined if the facility declares none. */
+export function portPointOf({ health }: Facility): string | undefined {
+  const port = health && portOf(health.check)
+  return port === undefined ? undefined : `port:${port}`
 }
 
 /**

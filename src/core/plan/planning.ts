@@ -3,15 +3,16 @@ import { placeOf } from '../state/place.ts'
 import type { OwnedLocation } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
 import { blockDependents, spareUnowned } from './blocking.ts'
-import { blockContradictions, findRival } from './contradiction.ts'
+import { blockContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockLeavingNames } from './leaving-name.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
 import { makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
+import { openReturns } from './rival.ts'
 import { planRollback } from './rollback.ts'
-import type { FacilityPlan, Plan, PlanSummary, Rollback } from './step.ts'
+import type { FacilityPlan, Plan, PlanSummary } from './step.ts'
 import { linkFacilities } from './step-order.ts'
 import { blockTakenPorts } from './taken-port.ts'
 
@@ -97,12 +98,13 @@ function uniteNeeds(locations: readonly OwnedLocation[]): string[] {
   return [...new Set(locations.flatMap(({ ownership }) => ownership.dependsOn))]
 }
 
-function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash): Plan {
+function sealPlan(plans: readonly FacilityPlan[], input: PlanContext, hash: Hash): Plan {
+  const mayReturn = openReturns(plans, input)
   const targets = new Map(input.targets.map(target => [target.facility.name, target]))
   const facilities = plans
     .map(plan => {
       const rollback = planRollback(plan, targets.get(plan.name))
-      return rollback && mayRunAgain(rollback, input) ? { ...plan, rollback } : plan
+      return rollback && mayReturn(plan.name, rollback.to) ? { ...plan, rollback } : plan
     })
     .sort((a, b) => compareText(a.name, b.name))
   const diagnostics = [...(input.diagnostics ?? [])].sort(compareDiagnostics)
@@ -112,11 +114,6 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanInput, hash: Hash):
   // Withheld steps are no part of the work.
   const work = { ...unsealed, facilities: facilities.map(({ withheld: _, ...facility }) => facility) }
   return { ...unsealed, digest: hash(JSON.stringify([work, declared])) }
-}
-
-/** An old service that would stop another facility isn't started again: each pass would have the two stop one another (E21). */
-function mayRunAgain({ to }: Rollback, { targets, busy = [], snapshot: { ties } }: PlanInput): boolean {
-  return !ties || findRival(to, [...targets.map(({ facility }) => facility), ...busy], ties) === undefined
 }
 
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import type { ServiceTies } from '../../../../src/core/state/relation.ts'
 import type { Declaration } from '../../../simulation/declaration.ts'
 import {
-  asDeclared,
   facilityIn,
   notThere,
   ownedAt,
@@ -74,34 +73,5 @@ describe('E21: a service that is another name of one that is about to be removed
     const { location, key, observed } = ownedAt({ name: 'gone', service: 'queue', prune: false })
     const plan = planCases([unowned(existing)], { owned: [location], services: { [key]: observed }, ties })
     expect(facilityIn(plan, 'other').steps.map(({ id }) => id)).toEqual(['other/disable'])
-  })
-})
-
-describe('E21, E14: a move whose old service stops another facility when it starts', () => {
-  const conflictBetween = (own: string, to: string): ServiceTies => ({
-    identities: [own],
-    relations: [{ kind: 'conflicts', to, how: `${own} conflicts with ${to}` }],
-  })
-  const conflict = conflictBetween('alpha/queue', 'alpha/web')
-  const moving = notThere({ name: 'queue', supervisor: 'beta' })
-  const rollbackBeside = (web: Declaration, more: Readonly<Record<string, ServiceTies>>) => {
-    const plan = planCases([moving, asDeclared(web)], { ...queueAt('queue'), ties: { ...ties, ...more } })
-    expect(facilityIn(plan, 'queue').steps.map(({ verb }) => verb)).toContain('remove')
-    return facilityIn(plan, 'queue').rollback
-  }
-
-  test('has no rollback, whichever of the two declares the conflict', () => {
-    expect(
-      rollbackBeside({ name: 'web' }, { 'alpha/queue': conflict, 'alpha/web': plain('alpha/web') }),
-    ).toBeUndefined()
-    expect(
-      rollbackBeside({ name: 'web' }, { 'alpha/web': conflictBetween('alpha/web', 'alpha/queue') }),
-    ).toBeUndefined()
-  })
-
-  test('has one if the other is not declared running', () => {
-    const known = { 'alpha/queue': conflict, 'alpha/web': plain('alpha/web') }
-    expect(rollbackBeside({ name: 'web', state: 'stopped' }, known)).toBeDefined()
-    expect(rollbackBeside({ name: 'web', suspend: true }, known)).toBeDefined()
   })
 })
