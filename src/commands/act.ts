@@ -4,14 +4,11 @@ import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { stepUnderWayText } from '../cli/reason-text.ts'
 import { forEachName } from '../cli/several-names.ts'
-import type { ControlVerb } from '../core/contracts/control.ts'
+import type { ControlOptions, ControlVerb } from '../core/contracts/control.ts'
 
-export interface ActOptions {
+export interface ActOptions extends ControlOptions {
   readonly output: OutputFormat
   readonly manifests?: string
-  readonly ifStopped?: boolean
-  readonly ifChanged?: boolean
-  readonly suspend?: boolean
 }
 
 /** `reeve start|stop|restart|reload|enable|disable NAME...`: one action on each now, one after the other. */

@@ -1,19 +1,16 @@
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
-import { installController, planInstallation, reportInstallation } from '../cli/installing.ts'
+import { type InstallationWish, installController, planInstallation, reportInstallation } from '../cli/installing.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 import { expectDirectory, namedDirectory } from '../cli/named-directory.ts'
 import { outcomeText } from '../cli/outcome-text.ts'
 import { planText } from '../cli/plan-text.ts'
 import { startProgress } from '../cli/progress.ts'
 
-export interface InstallOptions {
+export interface InstallOptions extends InstallationWish {
   readonly output: OutputFormat
   readonly manifests?: string
-  readonly supervisor?: string
   readonly dryRun?: boolean
-  readonly adopt?: boolean
-  readonly allowRemovals?: number
 }
 
 /** Installs the controller as a service of this host, as any facility, and waits until it has made a pass. */

@@ -1,21 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
+import type { ReadHost, User } from '../core/contracts/host.ts'
 import type { UserIdentity } from '../core/model/user-identity.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
-export interface User {
-  readonly uid: number
-  readonly gid: number
-  readonly home: string
-  readonly shell: string
-}
-
-export interface Accounts {
-  findUser(name: string): User | undefined
-  findGroup(name: string): number | undefined
-  findUserById(uid: number): UserIdentity | undefined
-  findGroupsOf(user: UserIdentity): ReadonlySet<number>
-}
+export type Accounts = Pick<ReadHost, 'findUser' | 'findGroup' | 'findUserById' | 'findGroupsOf'>
 
 /** Time in ms that an answer of `getent` is cached, as each costs a process. */
 const answerLifetime = 10_000
@@ -95,7 +84,7 @@ function createLookup<T>(
   const path = `/etc/${database}`
   let version = ''
   let entries = new Map<string, T>()
-  const answers = new Map<string, { entry: T | undefined; at: number }>()
+  const askOnce = remember((name: string) => askGetent(database, name, parseLine), String, now)
 
   function readEntries(): Map<string, T> {
     const current = versionOf(path)
@@ -106,15 +95,7 @@ function createLookup<T>(
     return entries
   }
 
-  return name => {
-    const entry = readEntries().get(name)
-    if (entry !== undefined) return entry
-    const answer = answers.get(name)
-    if (answer && now() - answer.at < answerLifetime) return answer.entry
-    const found = askGetent(database, name, parseLine)
-    answers.set(name, { entry: found, at: now() })
-    return found
-  }
+  return name => readEntries().get(name) ?? askOnce(name)
 }
 
 function parseEntries<T>(text: string, parseLine: (line: string) => [string, T] | undefined): Map<string, T> {

@@ -12,18 +12,11 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import type { FileOptions } from '../core/contracts/host.ts'
 import type { Perform } from './effects.ts'
 import { errnoOf } from './failure.ts'
 import type { OpenedDirectory } from './opened-directory.ts'
 import { readProcessFacts } from './process-facts.ts'
-
-export interface FileOptions {
-  readonly mode: number
-  readonly uid?: number
-  readonly gid?: number
-  /** Not synced. */
-  readonly isFleeting?: boolean
-}
 
 /** A name is at most 255 bytes; the rest is for the target's name, cut where it is longer. */
 const shownLength = 150

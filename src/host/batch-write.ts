@@ -1,21 +1,10 @@
 import { close, fsync, open, renameSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import {
-  createTemporaryName,
-  type FileOptions,
-  fillTemporary,
-  isUnsyncable,
-  removeQuietly,
-  temporaryFlags,
-} from './atomic-write.ts'
+import type { FileToWrite } from '../core/contracts/host.ts'
+import { createTemporaryName, fillTemporary, isUnsyncable, removeQuietly, temporaryFlags } from './atomic-write.ts'
 import type { Perform } from './effects.ts'
 import { type OpenedDirectory, openDirectory } from './opened-directory.ts'
-
-export interface FileToWrite extends FileOptions {
-  readonly path: string
-  readonly content: Uint8Array | string
-}
 
 const openFile = promisify(open)
 const syncFile = promisify(fsync)

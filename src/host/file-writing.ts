@@ -1,7 +1,8 @@
 import { chmodSync, closeSync, lstatSync, mkdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
-import { type FileOptions, removeLeftovers, writeAll, writeFileAtomically } from './atomic-write.ts'
-import { type FileToWrite, writeBatch } from './batch-write.ts'
+import type { WriteHost } from '../core/contracts/host.ts'
+import { removeLeftovers, writeAll, writeFileAtomically } from './atomic-write.ts'
+import { writeBatch } from './batch-write.ts'
 import { openOutput } from './detached-process.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
@@ -9,16 +10,17 @@ import { readLinkTarget } from './file-reading.ts'
 import { type OpenedDirectory, openDirectory } from './opened-directory.ts'
 
 /** The part of `WriteHost` that changes files; see there. */
-export interface FileWriting {
-  writeFile(path: string, content: Uint8Array | string, options: FileOptions): void
-  appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
-  writeFiles(files: readonly FileToWrite[]): Promise<void>
-  moveFile(from: string, to: string): void
-  makeLink(path: string, target: string): void
-  makeDirectory(path: string, options: { readonly mode: number }): void
-  removeFile(path: string): void
-  removeDirectory(path: string): void
-}
+export type FileWriting = Pick<
+  WriteHost,
+  | 'writeFile'
+  | 'writeFiles'
+  | 'appendFile'
+  | 'moveFile'
+  | 'makeLink'
+  | 'makeDirectory'
+  | 'removeFile'
+  | 'removeDirectory'
+>
 
 export function createFileWriting(perform: Perform): FileWriting {
   const tidy = createTidy(perform)

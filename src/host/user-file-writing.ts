@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { closeSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import type { WriteHost } from '../core/contracts/host.ts'
 import type { UserIdentity } from '../core/model/user-identity.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { createTemporaryName } from './atomic-write.ts'
@@ -11,15 +12,7 @@ import { createFailure, explainComplaint, isAbsence } from './failure.ts'
 import { walkTo } from './path-walk.ts'
 
 /** The part of `WriteHost` that changes files with the rights of a service's user (S8); see there. */
-export interface UserFileWriting {
-  writeFileAs(
-    user: UserIdentity,
-    path: string,
-    content: Uint8Array | string,
-    options: { readonly mode: number; readonly gid?: number },
-  ): Promise<void>
-  removeFileAs(user: UserIdentity, path: string): Promise<void>
-}
+export type UserFileWriting = Pick<WriteHost, 'writeFileAs' | 'removeFileAs'>
 
 /** Time limit in ms, as the user may have mounted a file system that hangs. */
 const timeout = 30_000

@@ -1,12 +1,8 @@
 import type { Diagnostic } from '../core/model/diagnostic.ts'
-import type { Facility } from '../core/model/facility.ts'
+import type { Facility, Instance } from '../core/model/facility.ts'
 
 /** A `kind: Supervisor` document. */
-export interface SupervisorManifest {
-  readonly name: string
-  readonly type: string
-  readonly options: Readonly<Record<string, unknown>>
-}
+export type SupervisorManifest = Pick<Instance, 'name' | 'type' | 'options'>
 
 /** Result of one reading of the manifests directory. */
 export interface ManifestSet {

@@ -1,14 +1,10 @@
 import type { Bus } from '../../../src/core/contracts/bus.ts'
-import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Activation, Run } from '../../../src/core/state/observed.ts'
 import { findUnits, type LoadedUnit, readNumber, readProperty, readTexts } from '../bus/manager.ts'
-import type { Layout } from '../units/layout.ts'
+import type { Ground } from './ground.ts'
 import type { LastRun, LastRunReader } from './last-run.ts'
 
-interface Look {
-  readonly bus: Bus
-  readonly host: ReadHost
-  readonly layout: Layout
+interface Look extends Ground {
   readonly lastRuns: LastRunReader
 }
 

@@ -1,5 +1,4 @@
 import { basename, relative } from 'node:path'
-import type { Bus } from '../../../src/core/contracts/bus.ts'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Definition } from '../../../src/core/model/definition.ts'
 import { wasThere } from '../../../src/core/state/file-age.ts'
@@ -7,18 +6,22 @@ import type { Observed } from '../../../src/core/state/observed.ts'
 import { createAgeReader } from '../../posix/process-age.ts'
 import { findUnits, type LoadedUnit, readNumber, readProperty, readTexts, readUnitPath } from '../bus/manager.ts'
 import { triggerNames, unitsOf } from '../units/activation-trigger.ts'
-import type { Layout } from '../units/layout.ts'
 import { saysTheSame } from '../units/unit-form.ts'
 import { unitOf } from '../units/unit-name.ts'
 import { readUnitSearchPath, type UnitSearchPath } from '../units/unit-search-path.ts'
+import type { Ground } from './ground.ts'
 import { readStart } from './loaded-definition.ts'
-import { type Ground, observeService } from './observation.ts'
+import { type ObserverGround, observeService } from './observation.ts'
 
 /**
  * Observes a stranger's service as if the declared definition were its own (E20). The process can continue if it was started
  * with what the definition says: the same unit and drop-ins, as systemd has loaded them, and unchanged since the start.
  */
-export async function observeAdoptable(service: string, definition: Definition, ground: Ground): Promise<Observed> {
+export async function observeAdoptable(
+  service: string,
+  definition: Definition,
+  ground: ObserverGround,
+): Promise<Observed> {
   const { bus, host } = ground
   const disk = readUnitSearchPath(host, await readUnitPath(bus), 1)
   const triggers = declaredTriggers(service, definition, disk)
@@ -62,10 +65,7 @@ export function listRunning(service: string, { disk, units, triggers, isDone }: 
 
 const upStates: ReadonlySet<string> = new Set(['active', 'reloading', 'refreshing', 'activating'])
 
-interface StaleLook {
-  readonly bus: Bus
-  readonly host: ReadHost
-  readonly layout: Layout
+interface StaleLook extends Ground {
   readonly disk: UnitSearchPath
 }
 

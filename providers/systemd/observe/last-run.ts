@@ -1,11 +1,10 @@
 import type { Bus } from '../../../src/core/contracts/bus.ts'
-import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Failure, Run } from '../../../src/core/state/observed.ts'
 import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
 import { type LoadedUnit, readNumber, readProperty } from '../bus/manager.ts'
-import type { Layout } from '../units/layout.ts'
 import { describeResult, parseMainExit } from './exit-words.ts'
 import { journalQuery, matchManager } from './failure-report.ts'
+import type { Ground } from './ground.ts'
 import { readInvocation } from './loaded-definition.ts'
 import { describeFailure, readExit } from './service-end.ts'
 
@@ -15,15 +14,9 @@ export interface LastRun {
   readonly failure?: Failure
 }
 
-interface Look {
-  readonly bus: Bus
-  readonly host: ReadHost
-  readonly layout: Layout
-}
-
 export interface LastRunReader {
   /** Undefined: it has not run in this boot. */
-  read(unit: LoadedUnit, starter: Starter, look: Look): Promise<LastRun | undefined>
+  read(unit: LoadedUnit, starter: Starter, look: Ground): Promise<LastRun | undefined>
 }
 
 export interface Starter {
@@ -37,7 +30,7 @@ export interface Starter {
 export function createLastRunReader(): LastRunReader {
   const known = new Map<string, { readonly invocation: string; readonly failure: Failure | undefined }>()
 
-  async function readBefore(unit: LoadedUnit, since: number, look: Look): Promise<Failure | undefined> {
+  async function readBefore(unit: LoadedUnit, since: number, look: Ground): Promise<Failure | undefined> {
     const invocation = await readInvocation(look.bus, unit)
     const before = known.get(unit.name)
     if (before?.invocation === invocation) return before.failure
@@ -115,7 +108,7 @@ const LINES = 2
 async function readEarlierFailure(
   unit: LoadedUnit,
   since: number,
-  { host, layout }: Look,
+  { host, layout }: Ground,
 ): Promise<Failure | undefined> {
   try {
     const ids = Object.values(MESSAGES).map(id => `MESSAGE_ID=${id}`)

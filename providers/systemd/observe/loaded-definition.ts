@@ -5,16 +5,10 @@ import { wasThere } from '../../../src/core/state/file-age.ts'
 import type { Loaded } from '../../../src/core/state/observed.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import { type LoadedUnit, readNumber, readProperty, readTexts } from '../bus/manager.ts'
-import type { Layout } from '../units/layout.ts'
 import { definitionVariable } from '../units/marker.ts'
+import type { Ground } from './ground.ts'
 import type { ManagedUnits } from './managed-units.ts'
 import { hasRecord, type LoadRecord, readRecord, unknownDigest } from './records.ts'
-
-export interface LoadedQuery {
-  readonly bus: Bus
-  readonly host: ReadHost
-  readonly layout: Layout
-}
 
 export interface LoadedDefinition {
   readonly loaded: Loaded
@@ -32,7 +26,7 @@ export async function findLoaded(
   unit: LoadedUnit,
   pid: number,
   written: ManagedUnits | undefined,
-  look: LoadedQuery,
+  look: Ground,
 ): Promise<LoadedDefinition | undefined> {
   const { bus, host, layout } = look
   const environment = pid > 0 ? readEnvironment(host, pid) : undefined
@@ -50,7 +44,7 @@ async function findDefinition(
   unit: LoadedUnit,
   environment: ReadonlyMap<string, string> | undefined,
   written: ManagedUnits | undefined,
-  { bus, host }: LoadedQuery,
+  { bus, host }: Ground,
 ): Promise<string | undefined> {
   if (environment?.has('INVOCATION_ID')) {
     const told = environment.get(definitionVariable)
@@ -71,7 +65,7 @@ async function findFiles(
   record: LoadRecord | undefined,
   unit: LoadedUnit,
   written: ManagedUnits | undefined,
-  { bus, host }: LoadedQuery,
+  { bus, host }: Ground,
 ): Promise<{ readonly files: Loaded['files']; readonly isByAge: boolean }> {
   const files = createDictionary<string>()
   const declared = written?.ownership.files ?? []
@@ -99,7 +93,7 @@ export async function findLoadedTrigger(
   trigger: LoadedUnit,
   path: string,
   written: ManagedUnits | undefined,
-  { bus, host, layout }: LoadedQuery,
+  { bus, host, layout }: Ground,
 ): Promise<Loaded | undefined> {
   if (written?.definition === undefined) return undefined
   const definition =

@@ -23,6 +23,7 @@ import { explainGoodEnd, findUnwatched } from './background.ts'
 import { findCompletion } from './completion.ts'
 import { describeLoad } from './exit-words.ts'
 import { journalCommand } from './failure-report.ts'
+import type { Ground } from './ground.ts'
 import type { LastRunReader } from './last-run.ts'
 import { findLoaded, findLoadedTrigger, readStart } from './loaded-definition.ts'
 import { findManagedUnits, listParts, type ManagedUnits } from './managed-units.ts'
@@ -32,15 +33,12 @@ import { describeEnd, describeFailure, readExit, readFailure } from './service-e
 import { describeStarter, latestOf, readSince } from './since.ts'
 
 /** Resources of an observer. */
-export interface Ground {
-  readonly bus: Bus
-  readonly host: ReadHost
-  readonly layout: Layout
+export interface ObserverGround extends Ground {
   readonly restarts: RestartReader
   readonly lastRuns: LastRunReader
 }
 
-export interface Look extends Ground {
+export interface Look extends ObserverGround {
   readonly disk: UnitSearchPath
   readonly units: ReadonlyMap<string, LoadedUnit>
   /** Number of services observed together. */
@@ -53,7 +51,10 @@ export interface Look extends Ground {
  * One listing for many; enablement and definitions from the disk; properties only of units that run or have failed. A unit
  * that isn't loaded is not queried: it would be loaded for that, which is reported as a change.
  */
-export async function observeServices(services: readonly string[], ground: Ground): Promise<Map<string, Observed>> {
+export async function observeServices(
+  services: readonly string[],
+  ground: ObserverGround,
+): Promise<Map<string, Observed>> {
   try {
     const { bus, host } = ground
     const disk = readUnitSearchPath(host, await readUnitPath(bus), services.length)

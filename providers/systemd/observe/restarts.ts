@@ -1,11 +1,10 @@
-import type { Bus } from '../../../src/core/contracts/bus.ts'
-import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
+import type { ProcessFacts } from '../../../src/core/contracts/host.ts'
 import type { Exit, Observed } from '../../../src/core/state/observed.ts'
 import { GOOD_RUN } from '../../../src/core/state/readiness.ts'
 import { few, type LoadedUnit, readNumber } from '../bus/manager.ts'
-import type { Layout } from '../units/layout.ts'
 import { parseMainExit } from './exit-words.ts'
 import { journalQuery, matchManager } from './failure-report.ts'
+import type { Ground } from './ground.ts'
 
 /**
  * Restarts counted by systemd. `NRestarts` counts all since a person started the unit, those of good runs too, and the end
@@ -16,17 +15,11 @@ export interface Restarts extends Pick<Observed, 'restarts' | 'totalRestarts' | 
   readonly hasEndedWell?: boolean
 }
 
-interface Look {
-  readonly bus: Bus
-  readonly host: ReadHost
-  readonly layout: Layout
-}
-
 export interface RestartReader {
   /** For a process that runs since `since` (ms since 1970). `asked`: number of services observed together. */
-  running(unit: LoadedUnit, process: ProcessFacts, since: number, asked: number, look: Look): Promise<Restarts>
+  running(unit: LoadedUnit, process: ProcessFacts, since: number, asked: number, look: Ground): Promise<Restarts>
   /** For a unit that systemd waits to restart. */
-  waiting(unit: LoadedUnit, look: Look): Promise<Restarts>
+  waiting(unit: LoadedUnit, look: Ground): Promise<Restarts>
 }
 
 /** A restart longer ago than this (in journalctl's notation) is of another series of failures. */
@@ -46,7 +39,7 @@ const JOURNAL_LAG = 1_000
 export function createRestartReader(): RestartReader {
   const known = new Map<string, { readonly run: string; readonly restarts: Restarts }>()
 
-  async function readRun(unit: LoadedUnit, run: string, total: number, age: number, look: Look): Promise<Restarts> {
+  async function readRun(unit: LoadedUnit, run: string, total: number, age: number, look: Ground): Promise<Restarts> {
     const before = known.get(unit.name)
     if (before?.run === run) return before.restarts
     const { count, exit, hasEndedWell } = await readRow(unit, look)
@@ -86,7 +79,7 @@ export function createRestartReader(): RestartReader {
 }
 
 /** Number of recent restarts, and how the last run ended, by the journal. */
-async function readRow(unit: LoadedUnit, { host, layout }: Look): Promise<Row> {
+async function readRow(unit: LoadedUnit, { host, layout }: Ground): Promise<Row> {
   try {
     const ids = MESSAGES.map(id => `MESSAGE_ID=${id}`)
     const of = matchManager(unit.name, layout, host)

@@ -17,6 +17,13 @@ export interface ProcessFacts {
   readonly startTime: string
 }
 
+export interface User {
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+  readonly shell: string
+}
+
 export interface FileFacts {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other'
   readonly mode: number
@@ -40,6 +47,19 @@ export interface InspectedFile {
   readonly facts: FileFacts
   /** Absent: it isn't a regular file, or `mayRead` said no. */
   readonly content?: Uint8Array
+}
+
+export interface FileOptions {
+  readonly mode: number
+  readonly uid?: number
+  readonly gid?: number
+  /** It means nothing any more once the machine is down, and is not synced. */
+  readonly isFleeting?: boolean
+}
+
+export interface FileToWrite extends FileOptions {
+  readonly path: string
+  readonly content: Uint8Array | string
 }
 
 export interface QueryOptions {
@@ -144,9 +164,7 @@ export interface ReadHost {
   /** The effective group id of this process. */
   groupId(): number
   /** Undefined if there is no such user. */
-  findUser(
-    name: string,
-  ): { readonly uid: number; readonly gid: number; readonly home: string; readonly shell: string } | undefined
+  findUser(name: string): User | undefined
   findGroup(name: string): number | undefined
   /** Undefined if no user has that id. */
   findUserById(uid: number): UserIdentity | undefined
@@ -189,26 +207,14 @@ export interface ProbeHost extends ReadHost {
 export interface WriteHost extends ProbeHost {
   /**
    * Replaces the file in one step: temporary dotfile in the same directory, owner and mode, sync, rename, sync.
-   * Follows no symlink at `path`. `isFleeting`: it means nothing any more once the machine is down, and is not synced.
+   * Follows no symlink at `path`.
    */
-  writeFile(
-    path: string,
-    content: Uint8Array | string,
-    options: { readonly mode: number; readonly uid?: number; readonly gid?: number; readonly isFleeting?: boolean },
-  ): void
+  writeFile(path: string, content: Uint8Array | string, options: FileOptions): void
   /**
    * As `writeFile`, many in a row: each in one step, in the order given. They are synced side by side, which takes a disk much
    * less. Nobody else may write to their directories meanwhile.
    */
-  writeFiles(
-    files: readonly {
-      readonly path: string
-      readonly content: Uint8Array | string
-      readonly mode: number
-      readonly uid?: number
-      readonly gid?: number
-    }[],
-  ): Promise<void>
+  writeFiles(files: readonly FileToWrite[]): Promise<void>
   /**
    * As `writeFile`, with the rights of a user other than root, in a process that has no others: for directories which that
    * user can write, and root therefore doesn't work in. The file is theirs; `gid` is one of their groups. Resolves when it is

@@ -1,5 +1,5 @@
 import type { Definition } from './definition.ts'
-import type { Facility, OnChange } from './facility.ts'
+import type { Facility, ManagedFile } from './facility.ts'
 import type { UserIdentity } from './user-identity.ts'
 
 /** Resolved facility: with its definition rendered and owners looked up for this host. Plans are made of these. */
@@ -39,18 +39,13 @@ export interface TakenPort {
   readonly isNeeded: boolean
 }
 
-export interface ResolvedFile {
-  readonly path: string
-  readonly content: Uint8Array
+export interface ResolvedFile extends Omit<ManagedFile, 'owner' | 'group'> {
   /** Of the content: hexadecimal SHA-256. */
   readonly digest: string
-  readonly mode: number
   readonly uid: number
   readonly gid: number
   /** For people: `web:www`, where ids mean nothing, as the host isn't this one. */
   readonly ownerNames?: string
-  readonly onChange: OnChange
-  readonly onRemove?: 'delete'
   /** User whose rights it is written with, as others can write its directory (S8). Absent: Reeve's own. */
   readonly actAs?: UserIdentity
 }

@@ -1,17 +1,10 @@
-import { type Facility, hasDefinition } from '../model/facility.ts'
+import { type Facility, hasDefinition, type Instance } from '../model/facility.ts'
 import type { Policy } from '../model/host-configuration.ts'
 import { fitsAny } from '../model/name-pattern.ts'
 import { type FollowPath, isBelow } from '../paths/path-rule.ts'
 import { checkCommands, checkEnvironment, checkEnvironmentFiles } from './commands.ts'
 import { checkFileOwners, checkFiles, checkReads } from './files.ts'
 import { findPathRefusal, type PolicyContext, type PolicyPlaces, type PolicyProblem, refusal } from './refusal.ts'
-
-/** A `kind: Supervisor` document, as far as the policy looks at it. */
-export interface SupervisorDeclaration {
-  readonly name: string
-  readonly type: string
-  readonly options: Readonly<Record<string, unknown>>
-}
 
 export interface SupervisorContext {
   readonly follow: FollowPath
@@ -54,7 +47,7 @@ export function checkPolicy(facility: Facility, policy: Policy, context: PolicyC
  * Reeve writes with its own rights, or whom it obeys.
  */
 export function checkSupervisorPolicy(
-  supervisor: SupervisorDeclaration,
+  supervisor: Pick<Instance, 'name' | 'type' | 'options'>,
   policy: Policy,
   { follow, directories, usual }: SupervisorContext,
 ): PolicyProblem[] {

@@ -3,28 +3,18 @@ import { addTo } from '../../core/list-map.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
 import { describePending, type FacilityPlan } from '../../core/plan/step.ts'
-import { type Condition, conditionsOf } from '../../core/reconcile/conditions.ts'
+import { type Condition, type ConditionInput, conditionsOf } from '../../core/reconcile/conditions.ts'
 import type { Activation, Exit, Observed } from '../../core/state/observed.ts'
-import { describeExit, type HealthState, type Readiness } from '../../core/state/readiness.ts'
+import { describeExit, type HealthState } from '../../core/state/readiness.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 
-export interface StatusFacts {
+export interface StatusFacts extends ConditionInput {
   readonly name: string
   readonly supervisor: string
   readonly service: string
   readonly observed: Observed | undefined
   readonly elsewhere?: readonly OtherPlace[]
   readonly health: HealthState
-  readonly readiness: Readiness
-  readonly blocked?: string
-  readonly suspended: boolean
-  readonly underWay?: string
-  /** Pending steps that nobody carries out. */
-  readonly pending?: string
-  readonly failures: number
-  readonly lastError?: string
-  readonly isUndone?: boolean
-  readonly undone?: string
 }
 
 export function makeFacilityStatus(facts: StatusFacts, before: readonly Condition[], now: number): FacilityStatus {

@@ -9,14 +9,9 @@ import type { DirectoryEntry, FileReading, ManifestFiles } from './manifest-file
  * resolved once, everything is read below what it resolves to, and `isUnchanged` tells afterwards whether it was one
  * state that was read.
  */
-export interface ManifestTree {
+export interface ManifestTree extends Listing {
   /** With all symlinks resolved. */
   readonly root: string
-  /** Sorted by path. */
-  readonly files: readonly ListedFile[]
-  /** Resolved paths of all directories that were searched. */
-  readonly directories: readonly string[]
-  readonly problems: readonly ListingProblem[]
   /** Takes a resolved path. Throws as node:fs does. */
   readFile(path: string, limit: number): FileReading
   /** True if nothing that was read has changed since. */
@@ -99,7 +94,9 @@ export function isInside(path: string, root: string): boolean {
 }
 
 interface Listing {
+  /** Sorted by path. */
   readonly files: readonly ListedFile[]
+  /** Resolved paths of all directories that were searched. */
   readonly directories: readonly string[]
   readonly problems: readonly ListingProblem[]
 }

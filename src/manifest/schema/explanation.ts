@@ -6,14 +6,9 @@ import { firstSentence, readSchema, type SchemaName, type SchemaNode, showValue 
 import { resolveReferences } from './schema-reference.ts'
 
 /** Explanation of a field for `reeve explain`, made from the schemas. */
-export interface Explanation {
+export interface Explanation extends Omit<FieldSummary, 'name'> {
   /** `Facility.spec.process.restart`. */
   readonly path: string
-  /** `map`, `list of text`, `a duration such as …`. */
-  readonly type: string
-  readonly required: boolean
-  readonly description: string
-  readonly default?: string
   /** Possible values, if they are few. */
   readonly enum?: readonly string[]
   /** Of a map: its fields. Of a list: those of its items. */
@@ -22,6 +17,7 @@ export interface Explanation {
 
 export interface FieldSummary {
   readonly name: string
+  /** `map`, `list of text`, `a duration such as …`. */
   readonly type: string
   readonly required: boolean
   readonly default?: string
