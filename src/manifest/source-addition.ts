@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml'
+import { Document, isMap, parseDocument } from 'yaml'
 import type { GitUrl } from '../core/model/git-url.ts'
 import type { HostConfiguration } from '../core/model/host-configuration.ts'
 import type { GitAccess, GitSourceConfiguration } from '../core/model/source-configuration.ts'
@@ -34,9 +34,18 @@ export function addSource(
   const present = found ? expectNoOther(file, found.configuration, wish) : undefined
   const additions = [...findAdditions(present, wish)]
   if (found && additions.length === 0) return found.text
-  const document = parseDocument(found?.text ?? fresh, { version: '1.2', schema: 'core' })
-  for (const [path, value] of additions) document.setIn(['source', 'git', ...path], value)
-  return document.toString({ lineWidth: 0 })
+  const { text } = found ?? { text: fresh }
+  const document = parseDocument(text, { version: '1.2', schema: 'core' })
+  const isAppended = !present && endsOpen(text, document)
+  const changed = isAppended ? new Document({}) : document
+  for (const [path, value] of additions) changed.setIn(['source', 'git', ...path], value)
+  const output = changed.toString({ lineWidth: 0 })
+  return isAppended ? `${text}${text.endsWith('\n') ? '' : '\n'}${output}` : output
+}
+
+/** True if a field can be added at the end of the text, so that all of the text stays as it is. */
+function endsOpen(text: string, { contents }: Document): boolean {
+  return isMap(contents) && contents.flow !== true && /^kind:/m.test(text) && !/^\.\.\.\s*$/m.test(text)
 }
 
 function* findAdditions(present: GitSourceConfiguration | undefined, wish: SourceWish): Iterable<[string[], string]> {

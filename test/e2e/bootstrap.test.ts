@@ -1,46 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/eventually.ts'
-import { type CliFixture, openCliFixture, type Running, sleeper } from '../labs/cli-fixture.ts'
+import { openCliFixture, type Running, sleeper } from '../labs/cli-fixture.ts'
+import { openFreshHost } from '../labs/fresh-host.ts'
 import { createGitLab, serveByHttps, serveBySsh } from '../labs/git-lab.ts'
-import { runitHarness } from '../labs/scan-lab.ts'
 import { createSigningKeys } from '../labs/signing-keys.ts'
 import { has } from '../runner/requirements.ts'
-
-interface FreshHost {
-  readonly home: CliFixture
-  /** Files of the repository: the supervisor that runs the controller, and a service. */
-  readonly files: Readonly<Record<string, string>>
-  /** Command line of `reeve bootstrap`. */
-  words(...args: string[]): string[]
-  /** What is written beside the host configuration. */
-  written(): string[]
-}
-
-/** A host with its own runit, whose host configuration says where the state is, and has a comment. */
-async function openFreshHost(): Promise<FreshHost> {
-  const home = openCliFixture()
-  home.write('reeve.yaml', configuration)
-  const supervisor = await runitHarness.setUp(home.path())
-  onTestFinished(() => supervisor.tearDown())
-  onTestFinished(async () => void (await home.reeve(['uninstall', '--yes'])))
-  const runit = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'app-runit' } }
-  const place = ['--path', 'hosts/shop', '--supervisor', 'app-runit', '--insecure-permissions']
-  return {
-    home,
-    files: {
-      'hosts/shop/web.yaml': sleeper('web'),
-      'hosts/shop/runit.yaml': JSON.stringify({ ...runit, spec: { type: 'runit', runit: supervisor.options } }),
-    },
-    words: (...args) => ['bootstrap', ...args, ...place],
-    written: () => readdirSync(home.directory).filter(name => /^\.?(?:deploy-key|known-hosts|state)/.test(name)),
-  }
-}
-
-const configuration = `apiVersion: reeve/v1
-kind: HostConfiguration
-stateDirectory: state # of this test
-`
 
 const publicKey = ({ stdout }: Running): string => /^ssh-ed25519 \S+ reeve@\S+/m.exec(stdout())?.[0] ?? ''
 
@@ -53,7 +18,7 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     using lab = createGitLab()
     await using server = await serveBySsh(lab)
     server.authorize('')
-    const { home, files, words, written } = await openFreshHost()
+    const { home, configuration, files, words, written } = await openFreshHost()
     const commit = lab.commit(files, { message: 'Add the shop' })
     const begin = (): Running => home.startInTerminal(words(server.url), { env: { NO_COLOR: '1' } })
     const declining = begin()
@@ -100,7 +65,7 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     using lab = createGitLab()
     await using server = await serveBySsh(lab)
     server.authorize('')
-    const { home, files, words, written } = await openFreshHost()
+    const { home, configuration, files, words, written } = await openFreshHost()
     lab.commit(files)
     const mute = await home.reeve(words(server.url))
     expect(mute.exitCode).toBe(1)
@@ -135,7 +100,7 @@ test.skipIf(!has('runsvdir'))(
   { timeout },
   async () => {
     using lab = createGitLab()
-    const { home, files, words, written } = await openFreshHost()
+    const { home, configuration, files, words, written } = await openFreshHost()
     const fail = async (...args: string[]): Promise<string> => {
       const { exitCode, stderr } = await home.reeve(words(...args))
       expect(exitCode).toBe(1)
@@ -179,7 +144,7 @@ test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with 
 
 test.skipIf(!has('runsvdir'))('on a host in report mode only the controller is installed', { timeout }, async () => {
   using lab = createGitLab()
-  const { home, files, words } = await openFreshHost()
+  const { home, configuration, files, words } = await openFreshHost()
   lab.commit(files)
   home.write('reeve.yaml', `${configuration}mode: report\n`)
   expect(await home.succeed(words(lab.upstream))).toContain('This host is in report mode: nothing of the revision is')
@@ -190,10 +155,7 @@ test.skipIf(!has('runsvdir'))('on a host in report mode only the controller is i
 
 test('--dry-run shows what it would write and do, and writes nothing', async () => {
   const home = openCliFixture()
-  home.write('reeve.yaml', configuration)
-  const supervisor = await runitHarness.setUp(home.path())
-  onTestFinished(() => supervisor.tearDown())
-  const before = readdirSync(home.directory)
+  const [before, configuration] = [readdirSync(home.directory), readFileSync(home.path('reeve.yaml'), 'utf8')]
   const { stdout, stderr } = await home.reeve(['bootstrap', 'git@example.invalid:hosts.git', '--dry-run'])
   expect(stdout).toContain(`A deploy key would be made: ${home.path('deploy-key')}.`)
   expect(stdout).toContain('+    url: git@example.invalid:hosts.git')
@@ -208,7 +170,7 @@ test.skipIf(!has('runsvdir') || !has('openssl'))(
     using lab = createGitLab()
     await using server = await serveByHttps(lab)
     server.setToken('x-access-token:s3cret')
-    const { home, files, words } = await openFreshHost()
+    const { home, configuration, files, words } = await openFreshHost()
     // An authority of one's own is a matter of the host configuration.
     home.write(
       'reeve.yaml',

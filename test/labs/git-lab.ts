@@ -231,8 +231,8 @@ export interface SshServer extends GitServer {
   readonly wrong: { readonly sshKey: string; readonly knownHosts: string }
 }
 
-/** A real sshd on loopback with keys of its own. */
-export async function serveBySsh(lab: GitLab): Promise<SshServer> {
+/** A real sshd on loopback with keys of its own. `authorized`: file of the keys that it accepts; absent: that of the lab. */
+export async function serveBySsh(lab: GitLab, options: { readonly authorized?: string } = {}): Promise<SshServer> {
   const directory = mkdtempSync(join(lab.directory, 'ssh-'))
   const makeKey = (name: string): string => {
     const path = join(directory, name)
@@ -245,8 +245,8 @@ export async function serveBySsh(lab: GitLab): Promise<SshServer> {
     makeKey('other-host'),
     makeKey('other'),
   ]
-  const authorized = join(directory, 'authorized_keys')
-  const authorize = (publicKeys: string): void => writeFileSync(authorized, publicKeys, { mode: 0o600 })
+  const own = join(directory, 'authorized_keys')
+  const authorize = (publicKeys: string): void => writeFileSync(own, publicKeys, { mode: 0o600 })
   authorize(readFileSync(`${sshKey}.pub`, 'utf8'))
   const port = await findFreePort()
   const configuration = join(directory, 'sshd_config')
@@ -254,7 +254,7 @@ export async function serveBySsh(lab: GitLab): Promise<SshServer> {
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     `HostKey ${hostKey}`,
-    `AuthorizedKeysFile ${authorized}`,
+    `AuthorizedKeysFile ${options.authorized ?? own}`,
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'PermitRootLogin prohibit-password',

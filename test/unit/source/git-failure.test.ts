@@ -20,6 +20,11 @@ describe('an error message of git', () => {
     ["fatal: unable to access 'https://x/': SSL certificate problem: certificate has expired", 'CertificateRejected'],
     ['ERROR: Repository not found.\nfatal: Could not read from remote repository.', 'RepositoryNotFound'],
     ["fatal: repository 'https://x/y' not found", 'RepositoryNotFound'],
+    [
+      "remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.\nfatal: Could not read from remote repository.",
+      'RepositoryNotFound',
+    ],
+    ['Gitea: Cannot find repository: ada/hosts\nfatal: Could not read from remote repository.', 'RepositoryNotFound'],
     ['fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output', 'DiskFull'],
     ['error: object file objects/ab/cd is empty\nfatal: bad object', 'Corrupt'],
     ["fatal: Unable to create '/x/shallow.lock': File exists.", 'Corrupt'],
