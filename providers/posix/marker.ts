@@ -4,7 +4,7 @@ import type { Ownership } from '../../src/core/state/observed.ts'
 /** Parses a marker; undefined if it is unreadable. */
 export function readOwnership(value: unknown): Ownership | undefined {
   if (!isObject(value)) return undefined
-  const { owner, facility, files, dependsOn = [], prune = true, isAddition, meets } = value
+  const { owner, facility, files, dependsOn = [], prune = true, isAddition, meets, revision } = value
   if (typeof owner !== 'string' || typeof facility !== 'string' || typeof prune !== 'boolean') return undefined
   if (!isTextList(files) || !isTextList(dependsOn)) return undefined
   return {
@@ -15,5 +15,6 @@ export function readOwnership(value: unknown): Ownership | undefined {
     prune,
     ...(isAddition === true && { isAddition }),
     ...(isTextList(meets) && { meets }),
+    ...(typeof revision === 'string' && { revision }),
   }
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { SourceCondition, SourceStatus, WaitingRevision } from '../core/contracts/source-status.ts'
 import type { ReferenceWish, VerifyConfiguration } from '../core/model/source-configuration.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { findNewestMark, type RevisionMark } from '../core/state/revision-mark.ts'
 import type { Clock } from '../host/clock.ts'
 import type { SourceReason } from './git-failure.ts'
 import { createGitRepository, type GitRepositoryOptions } from './git-repository.ts'
@@ -12,7 +13,15 @@ import { exportRevision, readCommit } from './revision-export.ts'
 import { SourceError } from './source-error.ts'
 import { manifestsLink } from './source-place.ts'
 import { causeOf, factsOf, findWarning, inForce } from './source-report.ts'
-import { type Revision, readSourceState, type SourceState, writeSourceState } from './source-state.ts'
+import {
+  keyOf,
+  type Revision,
+  readSourceState,
+  type SourceState,
+  sourceIdOf,
+  writeSourceState,
+} from './source-state.ts'
+import { expectSuccessor, findPredecessor, type Succession } from './succession.ts'
 import { openTrust } from './trust-keeping.ts'
 
 /** How many revisions besides the one in force are kept on the disk. */
@@ -29,6 +38,8 @@ export interface GitSourceOptions extends Omit<GitRepositoryOptions, 'directory'
   readonly clock: Clock
   /** Absent: everything is admitted. */
   readonly admission?: Admission
+  /** Marks of accepted revisions on what Reeve owns: they are asked for where the state of the source is lost. Absent: there are none. */
+  readonly findMarks?: (signal: AbortSignal) => Promise<readonly string[]>
 }
 
 /** Decides which revisions come into force. */
@@ -62,11 +73,6 @@ export interface GitSource {
    * ReeveError `refused` if that is another one. `commit`: at least its first seven digits.
    */
   accept(commit: string): void
-}
-
-/** Of a source that is asked for another revision, or another repository, nothing that was remembered holds. */
-export function keyOf({ url, wish, path }: Pick<GitSourceOptions, 'url' | 'wish' | 'path'>): string {
-  return JSON.stringify([url.text, wish, path])
 }
 
 /**
@@ -110,10 +116,13 @@ export function openGitSource(options: GitSourceOptions): GitSource {
 
   /** Fetches, verifies and exports what the reference leads to, and has it as the newest accepted. */
   async function take({ name, id }: RemoteReference, signal: AbortSignal): Promise<Revision> {
-    const { head } = state
-    const commit = await repository.fetch(name, head?.commit ?? options.verify?.start, signal)
-    if (head && head.commit !== commit) await expectSuccessor(head, commit, name, signal)
-    const candidate = { commit, reference: name, referenceId: id, ...(head && { after: head.commit }) }
+    const { head, accepted } = state
+    const before = findPredecessor(state, head ? undefined : await findMark(signal))
+    const commit = await repository.fetch(name, before?.commit ?? options.verify?.start, signal)
+    if (before && commit !== accepted) await expectNext({ before, commit, reference: name }, signal)
+    // Of a history that was rewritten, the server may not have it any more.
+    const isKnown = before && (commit !== accepted || (await repository.find(before.commit, signal)) !== undefined)
+    const candidate = { commit, reference: name, referenceId: id, ...(isKnown && { after: before.commit }) }
     const signer = await trust?.expect(candidate, signal)
     const { facts, tree } = await readCommit(repository, { commit, path: options.path }, signal)
     if (!isExported(commit)) await exportTo(commit, tree, signal)
@@ -130,8 +139,22 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       ...(signer !== undefined && { signer }),
     }
     const { accepted: _, ...rest } = state
-    keep({ ...rest, head: revision })
+    const count = before?.commit === commit ? before.count : (before?.count ?? 0) + 1
+    keep({ ...rest, head: revision, count })
     return revision
+  }
+
+  async function findMark(signal: AbortSignal): Promise<RevisionMark | undefined> {
+    return findNewestMark((await options.findMarks?.(signal)) ?? [], sourceIdOf(key))
+  }
+
+  async function expectNext(succession: Succession, signal: AbortSignal): Promise<void> {
+    try {
+      await expectSuccessor(succession, { wish, repository }, signal)
+    } catch (error) {
+      if (error instanceof SourceError && error.reason === 'NotFastForward') refused = succession.commit
+      throw error
+    }
   }
 
   async function exportTo(commit: string, tree: string, signal: AbortSignal): Promise<void> {
@@ -155,25 +178,6 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     if (JSON.stringify(revision) !== JSON.stringify(state.revision)) keep({ ...state, revision })
     switchTo(revision.commit)
     sweep(new Set([revision.commit, state.head?.commit ?? '', ...(options.admission?.kept() ?? [])]))
-  }
-
-  /** A branch whose history was rewritten, and a tag that was moved, need a person's word. */
-  async function expectSuccessor(
-    before: Revision,
-    commit: string,
-    reference: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (commit === state.accepted) return
-    const isTag = reference.startsWith('refs/tags/')
-    if (isTag && before.reference !== reference) return
-    if (!isTag && (await repository.isAncestor(before.commit, commit, signal))) return
-    refused = commit
-    const [old, next] = [before.commit.slice(0, 12), commit.slice(0, 12)]
-    const what = isTag
-      ? `${describeWish(wish)} was moved from ${old} to ${next}`
-      : `${reference.replace(/^refs\/heads\//, 'branch ')} leads to ${next}, which does not descend from ${old}, the newest accepted revision`
-    throw new SourceError('NotFastForward', `${what}; if that is meant, run reeve accept ${next}`)
   }
 
   function keep(next: SourceState): void {

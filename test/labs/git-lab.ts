@@ -55,7 +55,7 @@ export interface Signer {
 }
 
 export interface SourceLabOptions
-  extends Pick<GitSourceOptions, 'access' | 'wish' | 'path' | 'limits' | 'verify' | 'admission'> {
+  extends Pick<GitSourceOptions, 'access' | 'wish' | 'path' | 'limits' | 'verify' | 'admission' | 'findMarks'> {
   readonly url: string
   readonly clock: Clock
   readonly onEffect: WriteHostOptions['onEffect']
@@ -92,7 +92,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
     const reading = readGitUrl(url)
     if ('problem' in reading) throw new Error(reading.problem)
     const host = createWriteHost(rest.onEffect ? { onEffect: rest.onEffect } : {})
-    const { admission, limits, verify, clock = createClock() } = rest
+    const { admission, findMarks, limits, verify, clock = createClock() } = rest
     return openGitSource({
       directory: sourceDirectory,
       url: reading.url,
@@ -105,6 +105,7 @@ export function createGitLab({ format = 'sha1' }: { format?: 'sha1' | 'sha256' }
       ...(limits && { limits }),
       ...(verify && { verify }),
       ...(admission && { admission }),
+      ...(findMarks && { findMarks }),
     })
   }
 

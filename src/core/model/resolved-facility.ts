@@ -7,7 +7,9 @@ export interface ResolvedFacility {
   readonly facility: Facility
   /** Absent: Reeve writes no definition for it. */
   readonly definition?: Definition
-  /** Hexadecimal SHA-256 of the definition's files with the marker, which `Definition.digest` leaves out. */
+  /** The mark of the newest accepted revision, which stands in the definition's marker. Another one there is no difference. */
+  readonly mark?: string
+  /** Hexadecimal SHA-256 of the definition's files with the marker, but for `mark`. */
   readonly imprint?: string
   /**
    * The same with the marker of an earlier version, where such a one is on the host: that is as declared too, and is

@@ -1,23 +1,30 @@
 import type { Definition } from '../model/definition.ts'
 import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
-import { bytesEqual, bytesOf } from '../text/bytes.ts'
+import { bytesEqual, bytesOf, textOf } from '../text/bytes.ts'
 import type { Observed, ObservedFile } from './observed.ts'
+import { isSameButMark } from './revision-mark.ts'
 import type { Snapshot } from './snapshot.ts'
 
 /** Differences between disk and declared state. Content, mode and owner count; times don't (E12). */
 
 export function definitionDiffers(target: ResolvedFacility, observed: Observed, snapshot: Snapshot): boolean {
-  const { definition, earlier } = target
+  const { definition, earlier, mark } = target
   if (findSurplus(target, observed).length > 0) return true
-  if (!definition || isOnDisk(definition, snapshot)) return false
+  if (!definition || isOnDisk(definition, snapshot, mark)) return false
   return !earlier || !isOnDisk(earlier, snapshot)
 }
 
-function isOnDisk({ files }: Definition, snapshot: Snapshot): boolean {
+function isOnDisk({ files }: Definition, snapshot: Snapshot, mark?: string): boolean {
   return files.every(({ path, content, mode }) => {
     const found = snapshot.files.get(path)
-    return found?.mode === mode && holds(found, content)
+    if (found?.mode !== mode) return false
+    return holds(found, content) || (mark !== undefined && holdsButMark(found, content, mark))
   })
+}
+
+function holdsButMark({ content }: ObservedFile, wanted: string, mark: string): boolean {
+  const text = content && textOf(content)
+  return text !== undefined && isSameButMark(text, wanted, mark)
 }
 
 /** Files of an older definition that the declared one lacks. */

@@ -23,6 +23,8 @@ export interface Ownership {
    * version, which doesn't say.
    */
   readonly meets?: readonly string[]
+  /** The newest accepted revision of the source when it was written: see `formatMark`. Absent: there was no source. */
+  readonly revision?: string
 }
 
 /**

@@ -22,6 +22,8 @@ export interface ResolutionOptions {
   readonly bound: Pick<BoundInstance, 'instance' | 'provider' | 'observer'> | undefined
   readonly host: ReadHost
   readonly owner: string
+  /** Goes into the marker: see `Ownership.revision`. */
+  readonly mark?: string | undefined
   /** Portable fields that the instance can't honour on this host, with the reason. */
   readonly lacks?: Readonly<Partial<Record<string, string>>>
   /** Asks the host's policy. Absent: it allows everything. */
@@ -61,7 +63,7 @@ function judgeStartOf(
   )
 }
 
-type Definitions = Pick<ResolvedFacility, 'definition' | 'imprint' | 'earlier' | 'formerDigest'>
+type Definitions = Pick<ResolvedFacility, 'definition' | 'mark' | 'imprint' | 'earlier' | 'formerDigest'>
 
 function renderDefinitions(facility: Facility, options: ResolutionOptions, problems: string[]): Definitions {
   const { bound } = options
@@ -104,7 +106,11 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
   const definitions = attempt('render', facility, provider, problems, () => {
     const servicePaths = facility.process && findServicePaths(facility.process, options.host)
     const render: Render = (named, ownership) => provider.render(named, instance, ownership, servicePaths)
-    const ownership = makeOwnership(facility, options.owner, sha256)
+    const { mark } = options
+    const ownership = {
+      ...makeOwnership(facility, options.owner, sha256),
+      ...(mark !== undefined && { revision: mark }),
+    }
     const rendered = render(facility, ownership)
     if ('definition' in rendered) {
       const { definition } = rendered
@@ -113,7 +119,8 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
       if (found.length > 0) return undefined
       return {
         definition,
-        imprint: sha256(JSON.stringify(definition.files)),
+        ...(mark !== undefined && { mark }),
+        imprint: digestFiles(definition, mark),
         ...renderOlder(facility, ownership, options.observed, render),
       }
     }
@@ -131,6 +138,11 @@ function refusalOf(field: PortableField, { type, capabilities }: Provider): stri
   return capabilities.refusals?.[field] ?? `provider ${type} has no such thing`
 }
 
+function digestFiles({ files }: Definition, mark: string | undefined): string {
+  const text = JSON.stringify(files)
+  return sha256(mark === undefined ? text : text.replaceAll(mark, ''))
+}
+
 type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider['render']>
 
 /** Definition as an earlier version, or the facility under its former name, would have written it. */
@@ -141,13 +153,23 @@ function renderOlder(
   render: Render,
 ): Omit<Definitions, 'definition' | 'imprint'> {
   const found = observed?.ownership
-  const { meets: _, ...withoutMeets } = ownership
-  const isEarlier = found?.owner === ownership.owner && found.meets === undefined
-  const earlier = isEarlier ? definitionOf(render(facility, withoutMeets)) : undefined
+  const isEarlier = found?.owner === ownership.owner && lacksOther(found, ownership)
+  const earlier = isEarlier ? definitionOf(render(facility, withPartsOf(found, ownership))) : undefined
   const { renamedFrom } = facility
   const former =
     renamedFrom === undefined ? undefined : definitionOf(render({ ...facility, name: renamedFrom }, ownership))
   return { ...(earlier && { earlier }), ...(former && { formerDigest: former.digest }) }
+}
+
+/** Whether one marker has a part that the other lacks. What the revision is doesn't matter. */
+function lacksOther(found: Ownership, wanted: Ownership): boolean {
+  return found.meets === undefined || (found.revision === undefined) !== (wanted.revision === undefined)
+}
+
+/** The wanted marker with only the parts that the found one has. */
+function withPartsOf({ meets, revision }: Ownership, wanted: Ownership): Ownership {
+  const { meets: ownMeets, revision: _, ...rest } = wanted
+  return { ...rest, ...(meets && ownMeets && { meets: ownMeets }), ...(revision !== undefined && { revision }) }
 }
 
 function definitionOf(rendered: ReturnType<Render>): Definition | undefined {

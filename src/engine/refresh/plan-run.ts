@@ -12,6 +12,7 @@ import { sha256 } from '../../host/sha256.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
 import type { Session } from '../session/session.ts'
+import { readMark } from '../session/source-marks.ts'
 import { readRecord, readSuspended, type StateRecord } from '../session/state-files.ts'
 import { type BoundInstance, bindAll } from '../session/supervisor-instances.ts'
 import { carrySuspensions } from '../session/suspension.ts'
@@ -79,11 +80,12 @@ export async function makePlanRun(session: Session, options: PlanRunOptions = {}
 /** Refreshes the session's host under its policy. */
 export function refreshFor(
   session: Session,
-  options: Omit<RefreshOptions, 'owner' | 'host' | 'clock' | 'checkPolicy' | 'controller'>,
+  options: Omit<RefreshOptions, 'owner' | 'mark' | 'host' | 'clock' | 'checkPolicy' | 'controller'>,
 ): Promise<Refresh> {
   const { clock, configuration, readHost: host } = session
   const [checkPolicy, controller] = [createPolicyCheck(session), findController(session)]
-  return refreshHost({ ...options, owner: configuration.owner, host, clock, checkPolicy, controller })
+  const { owner } = configuration
+  return refreshHost({ ...options, owner, mark: readMark(session), host, clock, checkPolicy, controller })
 }
 
 /** Makes the plan from a snapshot. */

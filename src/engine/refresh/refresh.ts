@@ -45,6 +45,8 @@ export interface RefreshOptions {
   readonly instances: ReadonlyMap<string, BoundInstance>
   readonly facilities: readonly Facility[]
   readonly owner: string
+  /** Of the newest accepted revision, for markers. Undefined: there is no source. */
+  readonly mark?: string | undefined
   readonly host: ReadHost
   /** All declared facilities, if these are more than `facilities`: what one needs may be a file of another. */
   readonly declared?: readonly Facility[]
@@ -139,6 +141,7 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
       bound,
       host,
       owner: options.owner,
+      mark: options.mark,
       ...(lacks ? { lacks } : {}),
       ...(options.checkPolicy ? { checkPolicy: options.checkPolicy } : {}),
       observed,

@@ -74,14 +74,15 @@ export function findListFault(answer: unknown): string | undefined {
 
 function isOwnership(value: unknown): value is OwnedService['ownership'] {
   if (!isObject(value)) return false
-  const { owner, facility, files, dependsOn, prune, meets } = value
+  const { owner, facility, files, dependsOn, prune, meets, revision } = value
   return (
     typeof owner === 'string' &&
     typeof facility === 'string' &&
     isTextList(files) &&
     isTextList(dependsOn) &&
     typeof prune === 'boolean' &&
-    (meets === undefined || isTextList(meets))
+    (meets === undefined || isTextList(meets)) &&
+    (revision === undefined || typeof revision === 'string')
   )
 }
 

@@ -3,12 +3,13 @@ import type { GitSourceConfiguration } from '../../core/model/source-configurati
 import { findInsecurePath, lookupIn } from '../../core/paths/path-permissions.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { localFiles } from '../../manifest/read/manifest-files.ts'
-import { type Admission, type GitSource, keyOf, openGitSource } from '../../source/git-source.ts'
+import { type Admission, type GitSource, openGitSource } from '../../source/git-source.ts'
 import { describeWish, isRange } from '../../source/reference-choice.ts'
 import { sourceDirectory } from '../../source/source-place.ts'
 import { factsOf } from '../../source/source-report.ts'
-import { readSourceState } from '../../source/source-state.ts'
+import { keyOf, readSourceState } from '../../source/source-state.ts'
 import type { Session } from './session.ts'
+import { findMarks } from './source-marks.ts'
 
 /** What a session needs to follow its source. */
 export type SourceSession = Pick<
@@ -21,7 +22,7 @@ export type SourceSession = Pick<
  * hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of keys that isn't there, `insecure` for
  * one that others can write.
  */
-export function openSource(session: SourceSession, admission?: Admission): GitSource | undefined {
+export function openSource(session: Session, admission?: Admission): GitSource | undefined {
   const found = findSource(session)
   if (!found) return undefined
   expectUsable(found, session)
@@ -33,6 +34,7 @@ export function openSource(session: SourceSession, admission?: Admission): GitSo
     path: found.path,
     ...(found.verify && { verify: found.verify }),
     ...(admission && { admission }),
+    findMarks: signal => findMarks(session, signal),
     host: session.openWriteHost(),
     clock: session.clock,
     searchPath: toolPath(),

@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest'
+import { daemontoolsProvider } from '../../../../providers/daemontools/index.ts'
 import { processProvider } from '../../../../providers/process/index.ts'
+import { runitProvider } from '../../../../providers/runit/index.ts'
+import { s6Provider } from '../../../../providers/s6/index.ts'
 import { systemdProvider } from '../../../../providers/systemd/index.ts'
 import { readMarker } from '../../../../providers/systemd/units/marker.ts'
 import type { Provider } from '../../../../src/core/contracts/provider.ts'
 import type { Facility } from '../../../../src/core/model/facility.ts'
 import type { ResolvedFacility } from '../../../../src/core/model/resolved-facility.ts'
+import { definitionDiffers } from '../../../../src/core/state/comparison.ts'
+import { formatMark } from '../../../../src/core/state/revision-mark.ts'
 import { type ResolutionOptions, resolveFacility } from '../../../../src/engine/refresh/facility-resolution.ts'
 import { createReadHost } from '../../../../src/host/read-host.ts'
 import { openObserver } from '../../../tools/opened-provider.ts'
@@ -39,6 +44,41 @@ test.each(providers)('%s: a renamed facility is compared with its definition und
   expect(renamed.formerDigest).toBe(former.definition?.digest)
   expect(former.formerDigest).toBeUndefined()
 })
+
+test.each([
+  ...providers,
+  ['runit', runitProvider] as const,
+  ['s6', s6Provider] as const,
+  ['daemontools', daemontoolsProvider] as const,
+])(
+  '%s: the marker has the newest accepted revision, which no digest depends on and which is no difference',
+  (_, provider) => {
+    const [one, two] = ['a', 'b'].map(digit => {
+      const mark = formatMark({ count: 3, commit: digit.repeat(40), tree: digit.repeat(40), source: 'c'.repeat(16) })
+      return targetOf(provider, {}, { mark })
+    })
+    if (!one || !two) throw new Error('there are two')
+    expect([two.definition?.digest, two.imprint]).toEqual([one.definition?.digest, one.imprint])
+    const onDisk = new Map(
+      one.definition?.files.map(({ path, content, mode }) => [
+        path,
+        { kind: 'file' as const, mode, uid: 0, gid: 0, content: Buffer.from(content) },
+      ]),
+    )
+    const snapshot = {
+      services: new Map(),
+      owned: [],
+      unavailable: new Map(),
+      files: onDisk,
+      controllers: [],
+    }
+    const observed = { service: 'site', state: 'running', enabled: true, supervised: true } as const
+    expect(two.definition?.files).not.toEqual(one.definition?.files)
+    expect(definitionDiffers(two, observed, snapshot)).toBe(false)
+    const other = targetOf(provider, { prune: false }, { mark: two.mark })
+    expect(definitionDiffers(other, observed, snapshot)).toBe(true)
+  },
+)
 
 test('E24: a marker lists the meeting points of its service, and its files once', () => {
   const [file] = targetOf(systemdProvider, {}).definition?.files ?? []
