@@ -30,6 +30,7 @@ function expected(
 }
 
 const facility = { facility: 'web' }
+const progressing = { commit: 'abc', outcome: 'Progressing' }
 const source = { url: 'https://example.org/hosts.git' }
 
 function conditionCase(condition: string, at: string, notBefore: string, summary: string): AlertCase {
@@ -183,14 +184,17 @@ export const alertCases: Readonly<Record<string, AlertCase>> = {
       outcome: 'RollbackFailed',
     }),
   }),
-  ReeveRevisionUnfinished: outcomeCase('Progressing', {
+  ReeveRevisionUnfinished: {
+    fires: { [named('reeve_revision_info', progressing)]: '1x60', [named('reeve_report_mode')]: '0x60' },
+    quiet: {
+      [named('reeve_revision_info', progressing)]: '1x60',
+      [named('reeve_report_mode')]: '1x60',
+      'reeve_revision_info{instance="web-2",job="reeve",commit="abc",outcome="Healthy"}': '1x60',
+    },
     at: '31m',
     notBefore: '29m',
-    expected: expected('warning', ': revision abc has been under way for half an hour.', {
-      commit: 'abc',
-      outcome: 'Progressing',
-    }),
-  }),
+    expected: expected('warning', ': revision abc has been under way for half an hour.', progressing),
+  },
   ReeveRollbacks: {
     fires: { [named('reeve_rollbacks_total', { result: 'done' })]: '0x30 5x30' },
     quiet: { [named('reeve_rollbacks_total', { result: 'done' })]: '0x30 2x30' },

@@ -9,6 +9,7 @@ import { takeDown } from '../../../src/engine/execution/down.ts'
 import type { Effect } from '../../../src/host/effects.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
 import { createEngineLab, type EngineLab, healthyWith, longRun, type RunningController } from '../../labs/engine-lab.ts'
+import { powerOff } from '../../labs/process-lab.ts'
 import { findFreePort } from '../../tools/free-port.ts'
 import { createMeddledProvider } from '../../tools/meddled-provider.ts'
 import { withApplier } from '../../tools/opened-provider.ts'
@@ -153,6 +154,23 @@ async function expectRefusals(control: Control): Promise<void> {
   }
   expect((await control.status('web')).facilities[0]?.conditions[1]?.reason).not.toBe('Suspended')
 }
+
+test.concurrent('after a boot in report mode, the built-in supervisor and its services stay down', async () => {
+  await using lab = createEngineLab()
+  setMode(lab, 'reconcile')
+  lab.declare('web', { process: longRun() })
+  await lab.apply()
+  await powerOff(lab.supervisorDirectory)
+  setMode(lab, 'report')
+  const effects: Effect[] = []
+  const controller = await runNoting(lab, effects)
+  expect(await pendingOf(controller)).toEqual({ web: 'to do: start' })
+  await controller.stop()
+  expect(effects).toEqual([])
+  expect((await lab.observe('web')).state).toBe('stopped')
+  setMode(lab, 'reconcile')
+  await (await lab.run()).ready('web')
+})
 
 test.concurrent('metrics tell the mode, and each facility as long as there is one', async () => {
   await using lab = createEngineLab()
