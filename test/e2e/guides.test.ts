@@ -28,6 +28,7 @@ const pages: readonly (readonly [page: string, commands: number])[] = [
   ['docs/git.md', 12],
   ['docs/manifests.md', 3],
   ['docs/native.md', 4],
+  ['docs/pull-requests.md', 7],
 ]
 
 const repository = resolve(import.meta.dirname, '../..')
