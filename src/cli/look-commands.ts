@@ -27,6 +27,15 @@ export function addLooking(program: Command, run: Run): void {
     .action((name, options, command) =>
       run(command, async context => (await import('../commands/history.ts')).history(context, name, options)),
     )
+  add(program, 'revisions', 'list the revisions that were tried on this host, and what became of them', [
+    ['reeve revisions', 'the newest first; * is in force'],
+    ['reeve revisions 1a2b3c4', 'one, with its plan, steps and times'],
+  ])
+    .argument('[REVISION]', 'a commit, or how it begins')
+    .addOption(output())
+    .action((revision, options, command) =>
+      run(command, async context => (await import('../commands/revisions.ts')).revisions(context, revision, options)),
+    )
   add(program, 'supervisors', 'list supervisors: whether each is available, or why not, and its version', [
     ['reeve supervisors', 'what this host has'],
   ])

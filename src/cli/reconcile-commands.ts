@@ -142,10 +142,23 @@ export function addReconciling(program: Command, run: Run): void {
     )
   add(program, 'sync', 'fetch the newest revision of the Git repository now', [
     ['reeve sync', 'as a hook after a push would'],
+    ['reeve sync --wait', 'and wait until it is healthy; exit 1 if it is rolled back'],
+    ['reeve sync --retry', 'also try again what has failed on this host'],
   ])
+    .option('--wait', 'wait until it is known what becomes of the revision')
+    .option('--retry', 'try a revision that has failed on this host again')
     .addOption(output())
     .action((options, command) =>
       run(command, async context => (await import('../commands/sync.ts')).sync(context, options)),
+    )
+  add(program, 'rollback', 'put a former revision into force, and keep it there until reeve sync', [
+    ['reeve rollback', 'the newest that was healthy before the one in force'],
+    ['reeve rollback 1a2b3c4d5e6f', 'one that reeve revisions lists'],
+  ])
+    .argument('[REVISION]', 'a commit: at least its first seven digits')
+    .addOption(output())
+    .action((revision, options, command) =>
+      run(command, async context => (await import('../commands/revisions.ts')).rollback(context, revision, options)),
     )
   add(program, 'accept', 'allow a commit whose history was rewritten, or whose tag was moved', [
     ['reeve accept 1a2b3c4d5e6f', 'the commit that reeve status names'],

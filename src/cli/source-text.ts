@@ -1,13 +1,47 @@
-import type { SourceStatus } from '../core/contracts/source-status.ts'
+import type { RevisionOutcome, RolloutStatus, SourceStatus } from '../core/contracts/source-status.ts'
 import { ageText } from './duration-text.ts'
-import { oneLine, remarkText, type Screen } from './screen.ts'
+import { type Colors, oneLine, remarkText, type Screen } from './screen.ts'
 
 /** Reasons that are no problem: as far as known, the wanted revision is in force. */
 const calm: ReadonlySet<string> = new Set(['UpToDate', 'NotFollowed'])
 
+/** Outcomes in words, for people. */
+export const outcomeWords: Readonly<Record<RevisionOutcome, string>> = {
+  Pending: 'pending',
+  Progressing: 'progressing',
+  Healthy: 'healthy',
+  Failed: 'failed',
+  RolledBack: 'rolled back',
+  RollbackFailed: 'rollback failed',
+  Superseded: 'superseded',
+}
+
+/** Colours the word of an outcome. */
+export function styleOutcome(text: string, outcome: RevisionOutcome, { green, red, yellow, dim }: Colors): string {
+  if (outcome === 'Healthy') return green(text)
+  if (outcome === 'Superseded') return dim(text)
+  return outcome === 'Pending' || outcome === 'Progressing' ? yellow(text) : red(text)
+}
+
+/** What became of the newest revision; named, where another one is in force. */
+function rolloutLines(
+  { commit, subject, outcome, message, since, isStalled, isPinned }: RolloutStatus,
+  inForce: string | undefined,
+  screen: Pick<Screen, 'colors' | 'width'>,
+  now: number,
+): string[] {
+  const { colors } = screen
+  const word = styleOutcome(isStalled ? 'stalled' : outcomeWords[outcome], outcome, colors)
+  const which = commit === inForce ? '' : `${commit.slice(0, 12)} ${oneLine(subject)}: `
+  const pinned = isPinned ? ', chosen with reeve rollback' : ''
+  const lines = [`${colors.bold('Outcome')}   ${which}${word} since ${ageText(now - Date.parse(since))}${pinned}\n`]
+  if (message !== undefined) lines.push(remarkText(outcome === 'Progressing' ? '-' : '!', message, screen))
+  return lines
+}
+
 /** Head of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
 export function sourceText(
-  { url, wanted, revision, condition, warning }: SourceStatus,
+  { url, wanted, revision, rollout, waiting, condition, warning }: SourceStatus,
   screen: Pick<Screen, 'colors' | 'width'>,
   now: number,
 ): string {
@@ -20,6 +54,12 @@ export function sourceText(
     lines.push(
       `${colors.bold('Revision')}  ${commit.slice(0, 12)} ${oneLine(subject)} (${oneLine(author)}${signed}, since ${age})\n`,
     )
+  }
+  if (rollout) lines.push(...rolloutLines(rollout, revision?.commit, screen, now))
+  // What was refused at once has said why.
+  if (waiting && waiting.commit !== rollout?.commit) {
+    const text = `${waiting.commit.slice(0, 12)} ${waiting.subject} waits: ${waiting.message}`
+    lines.push(remarkText('!', text, screen))
   }
   if (!calm.has(condition.reason)) lines.push(remarkText('!', `${condition.reason}: ${condition.message}`, screen))
   if (warning !== undefined) lines.push(remarkText('!', warning, screen))

@@ -6,11 +6,14 @@ import type { SourceStatus } from '../core/contracts/source-status.ts'
 
 export interface SyncOptions {
   readonly output: OutputFormat
+  readonly wait?: boolean
+  readonly retry?: boolean
 }
 
-/** Fails if the wanted revision isn't in force at the end. */
+/** Fails if the wanted revision isn't in force at the end; where it waits, also if that isn't healthy. */
 export function sync(context: CommandContext, options: SyncOptions): Promise<ExitCode> {
-  return tell(context, options, control => control.sync())
+  const { retry = false, wait = false } = options
+  return tell(context, options, control => control.sync({ retries: retry, waits: wait }))
 }
 
 /** The same, for a commit whose history was rewritten. */
@@ -30,8 +33,10 @@ async function tell(
   const status = await ask(control)
   if (options.output === 'json') out.writeExact(jsonText(status))
   else out.write(sourceText(status, out, io.clock.now()))
-  if (status.condition.reason !== 'UpToDate') return 1
-  const isReconciled = session.configuration.mode === 'reconcile'
-  if (control.pid === undefined && isReconciled) err.write('No controller runs: run reeve apply to apply it.\n')
+  const { condition, rollout, waiting } = status
+  if (condition.reason !== 'UpToDate' || waiting) return 1
+  if (session.configuration.mode === 'report') return 0
+  if (control.pid === undefined) err.write('No controller runs: run reeve apply to apply it.\n')
+  else if (options.wait) return rollout?.outcome === 'Healthy' ? 0 : 1
   return 0
 }

@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as openRequest } from
 import { basename, dirname } from 'node:path'
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
 import type { Control, ControlOutcome, PassWays } from '../core/contracts/control.ts'
-import type { SourceStatus } from '../core/contracts/source-status.ts'
+import type { RevisionReport, SourceStatus } from '../core/contracts/source-status.ts'
 import type { Status } from '../core/contracts/status.ts'
 import type { Plan } from '../core/plan/step.ts'
 import { ReeveError } from '../core/reeve-error.ts'
@@ -84,8 +84,13 @@ export async function connectControl(socketPath: string, clock: Clock): Promise<
       return expectAnswer<Plan>(answer, 'a plan', ['formatVersion', 'facilities'])
     },
     down: (names, ways) => pass('/down', { names, settings: ways.settings ?? {} }, ways),
-    sync: () => askSource('/sync', {}),
+    sync: (wish = {}) => askSource('/sync', wish),
     accept: commit => askSource('/accept', { name: commit }),
+    async rollback(revision) {
+      expectKnown(greeting, 3)
+      const answer = await ask(socketPath, { method: 'POST', path: '/rollback', body: { revision } })
+      return expectAnswer<RevisionReport>(answer, 'a revision', ['commit', 'outcome'])
+    },
   }
 }
 

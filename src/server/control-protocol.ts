@@ -1,5 +1,5 @@
 import type { ApplyOutcome } from '../core/contracts/apply-outcome.ts'
-import type { ControlOptions, ControlVerb, PassWish, Settings } from '../core/contracts/control.ts'
+import type { ControlOptions, ControlVerb, PassWish, Settings, SyncWish } from '../core/contracts/control.ts'
 import type { EngineEvent } from '../core/contracts/engine-event.ts'
 import { createDictionary } from '../core/dictionary.ts'
 import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-error.ts'
@@ -13,8 +13,9 @@ import { type ErrorCode, ReeveError, type SourcePosition } from '../core/reeve-e
  *   POST /suspend  {name}                       → ControlOutcome
  *   POST /resume   {name}                       → ControlOutcome
  *   POST /plan-down  {names, settings}          → Plan
- *   POST /sync                                  → SourceStatus
+ *   POST /sync     {retries?, waits?}           → SourceStatus
  *   POST /accept   {name: COMMIT}               → SourceStatus
+ *   POST /rollback {revision?}                  → RevisionReport
  *   POST /apply    {wish, settings}             → PassLines
  *   POST /down     {names, settings}            → PassLines
  *
@@ -28,8 +29,8 @@ export interface Greeting {
   readonly protocol?: number
 }
 
-/** Revision of the protocol: 1 adds passes, 2 the source. */
-export const protocol = 2
+/** Revision of the protocol: 1 adds passes, 2 the source, 3 roll-outs. */
+export const protocol = 3
 
 /** One line of the answer to a pass, as JSON. */
 export type PassLine =
@@ -115,6 +116,19 @@ export function hasFields<T extends object>(value: unknown, fields: readonly (ke
 function parseSettings(value: unknown): Settings {
   const entries = Object.entries(parseObject(value))
   return createDictionary(entries.map(([name, setting]) => [name, String(setting)] as const))
+}
+
+/** Throws ReeveError `usage`. */
+export function parseSyncRequest(body: unknown): SyncWish {
+  const { retries, waits } = parseObject(body)
+  return { retries: retries === true, waits: waits === true }
+}
+
+/** The revision to go back to; undefined: the newest healthy one. Throws ReeveError `usage`. */
+export function parseRollbackRequest(body: unknown): string | undefined {
+  const { revision } = parseObject(body)
+  if (revision === undefined || typeof revision === 'string') return revision
+  throw new ReeveError('usage', `expected a revision, found ${JSON.stringify(revision)}`)
 }
 
 /** Encodes errors by their message only. */

@@ -20,6 +20,8 @@ import {
   parseApplyRequest,
   parseDownRequest,
   parseName,
+  parseRollbackRequest,
+  parseSyncRequest,
   protocol,
   requestLimit,
 } from './control-protocol.ts'
@@ -179,7 +181,9 @@ async function answer(control: Control, request: IncomingMessage, body: unknown)
       return control.planDown(names, settings)
     }
     case 'POST /sync':
-      return control.sync()
+      return control.sync(parseSyncRequest(body))
+    case 'POST /rollback':
+      return control.rollback(parseRollbackRequest(body))
     case 'POST /accept':
       return control.accept(parseName(body))
     case 'POST /suspend':

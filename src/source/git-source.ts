@@ -170,6 +170,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     waiting = refusal === undefined ? undefined : { commit: head.commit, subject: head.subject, message: refusal }
     if (refusal !== undefined) return false
     putInForce(isInForce ? { ...head, since: revision.since } : { ...head, since: timeOf(clock) })
+    sweepOthers(head)
     return !isInForce
   }
 
@@ -177,7 +178,10 @@ export function openGitSource(options: GitSourceOptions): GitSource {
   function putInForce(revision: Revision): void {
     if (JSON.stringify(revision) !== JSON.stringify(state.revision)) keep({ ...state, revision })
     switchTo(revision.commit)
-    sweep(new Set([revision.commit, state.head?.commit ?? '', ...(options.admission?.kept() ?? [])]))
+  }
+
+  function sweepOthers({ commit }: Revision): void {
+    sweep(new Set([commit, state.head?.commit ?? '', ...(options.admission?.kept() ?? [])]))
   }
 
   function keep(next: SourceState): void {

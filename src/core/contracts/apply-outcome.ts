@@ -1,6 +1,7 @@
 import type { Facility } from '../model/facility.ts'
 import type { Plan, Step } from '../plan/step.ts'
 import type { ServiceState } from '../state/observed.ts'
+import type { RolloutStatus } from './source-status.ts'
 
 /** What a pass has come to: `reeve apply`, and `down`. */
 export interface ApplyOutcome {
@@ -14,6 +15,8 @@ export interface ApplyOutcome {
   readonly suspended: readonly SuspendedFacility[]
   /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
   readonly atBoot?: string
+  /** What became of the newest revision of the Git repository. Absent: none is followed. */
+  readonly revision?: RolloutStatus
 }
 
 /** Nothing was done, and nothing has gone wrong. */

@@ -1,7 +1,7 @@
 import type { Plan } from '../plan/step.ts'
 import type { ApplyOutcome } from './apply-outcome.ts'
 import type { EngineListener } from './engine-event.ts'
-import type { SourceStatus } from './source-status.ts'
+import type { RevisionReport, SourceStatus } from './source-status.ts'
 import type { Status } from './status.ts'
 
 export type ControlVerb = 'start' | 'stop' | 'restart' | 'reload' | 'enable' | 'disable'
@@ -60,8 +60,21 @@ export interface Control {
   planDown(names: readonly string[], settings?: Settings): Promise<Plan>
   /** See `takeDown`. */
   down(names: readonly string[], ways: PassWays): Promise<ApplyOutcome>
-  /** Asks the repository for its newest revision now. Throws ReeveError `usage` if none is followed. */
-  sync(): Promise<SourceStatus>
+  /** Asks the repository for its newest revision now, and lets it come into force. Throws ReeveError `usage` if none is followed. */
+  sync(wish?: SyncWish): Promise<SourceStatus>
   /** Lets a commit whose history was rewritten come into force. Throws ReeveError `refused` if it isn't the one that waits. */
   accept(commit: string): Promise<SourceStatus>
+  /** Puts a revision into force and keeps it there. Absent: the newest healthy one before. Throws ReeveError `not-found`. */
+  rollback(revision?: string): Promise<RevisionReport>
+}
+
+/** What is asked of the repository: the rest of a control is about the host. */
+export type SourceControl = Pick<Control, 'sync' | 'accept' | 'rollback'>
+export type HostControl = Omit<Control, keyof SourceControl>
+
+export interface SyncWish {
+  /** Tries again what has failed on this host. */
+  readonly retries?: boolean
+  /** Waits until it is known what becomes of the revision. */
+  readonly waits?: boolean
 }

@@ -1,5 +1,6 @@
 import type { Process } from '#schemas/compiled/process.js'
 import type { SourcePosition } from '../reeve-error.ts'
+import type { FacilityRollout } from './rollout.ts'
 
 export type { PortableField, Process } from '#schemas/compiled/process.js'
 
@@ -78,6 +79,8 @@ export interface Facility {
   readonly health?: Health
   /** Uptime in ms that a run needs before the facility counts as ready. */
   readonly readyAfter: number
+  /** Absent: as the host's roll-out has it. */
+  readonly rollout?: FacilityRollout
   readonly adopt: boolean
   readonly prune: boolean
   readonly suspend: boolean

@@ -1,3 +1,4 @@
+import type { RolloutConfiguration } from './rollout.ts'
 import type { SourceConfiguration } from './source-configuration.ts'
 
 /** The host owner's settings: `reeve.yaml`, `schemas/host-configuration.schema.json`, with defaults filled in. */
@@ -8,6 +9,8 @@ export interface HostConfiguration {
   readonly source?: SourceConfiguration
   /** `report`: nothing on the host is changed but Reeve's own state. Default `reconcile`. */
   readonly mode: 'reconcile' | 'report'
+  /** How its revisions come into force. */
+  readonly rollout: RolloutConfiguration
   /** Absolute. */
   readonly stateDirectory: string
   /** Absolute; where the control socket lives. Default: the state directory. */

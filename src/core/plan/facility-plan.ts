@@ -149,7 +149,7 @@ function planRelease({ target, observed, change, context, chain }: Course): void
   const { ownership, definitionFiles = [] } = observed
   if (target.definition || !ownership?.isAddition || !isOurs(target, observed, context)) return
   planFileRemovals({ ownership }, 'file-dropped', {}, context, chain)
-  const reason: Reason = change === 'repair' ? 'definition-drift' : 'definition-changed'
+  const reason: Reason = change === 'repair' ? 'definition-drift' : changeReason('definition-changed', context)
   chain.add('remove', reason, { diff: removalDiff(definitionFiles, context) })
 }
 
@@ -160,7 +160,9 @@ function removalDiff(paths: readonly string[], { snapshot }: PlanContext): strin
 function installReason(course: Course, definition: Definition): Reason {
   const { target, observed, context } = course
   if (course.change === 'repair' || isOurs(target, observed, context))
-    return !observed.isEarlierForm && hasDefinitionDrifted(course) ? 'definition-drift' : 'definition-changed'
+    return !observed.isEarlierForm && hasDefinitionDrifted(course)
+      ? 'definition-drift'
+      : changeReason('definition-changed', context)
   const isAdopted = observed.state !== 'absent' && !definition.isAddition
   return isAdopted || otherDefinitionExists(definition, context.snapshot) ? 'adopted' : 'new'
 }
@@ -172,7 +174,7 @@ function planFiles(course: Course): void {
     if (!fileDiffers(file, found)) continue
     const isKnown = context.ownedFiles.has(placeOf(file.path, context.snapshot))
     const foreign: Reason = found !== undefined && found.kind !== 'absent' ? 'adopted' : 'new'
-    const known: Reason = hasFileDrifted(file, course) ? 'file-drift' : 'file-changed'
+    const known: Reason = hasFileDrifted(file, course) ? 'file-drift' : changeReason('file-changed', context)
     const reason: Reason = isKnown || course.change === 'repair' ? known : foreign
     const diff = diffText(file.path, { content: undefined, mode: undefined, ...found }, file)
     chain.add('write-file', reason, { path: file.path, diff })
@@ -246,7 +248,13 @@ function startReason(observed: Observed, change: Change, isMove: boolean): Reaso
 function restartReason(chain: StepBuilder): Reason {
   const cause = findWrite(chain)
   if (!cause) return 'out-of-date'
-  return cause.verb !== 'write-file' || cause.reason === 'file-drift' ? cause.reason : 'file-changed'
+  const isChange = cause.reason === 'file-drift' || cause.reason === 'rolled-back'
+  return cause.verb !== 'write-file' || isChange ? cause.reason : 'file-changed'
+}
+
+/** Reason of what the manifest declares otherwise than before. */
+function changeReason(reason: 'definition-changed' | 'file-changed', { isRolledBack }: PlanContext): Reason {
+  return isRolledBack ? 'rolled-back' : reason
 }
 
 function findWrite(chain: StepBuilder): StepBuilder['steps'][number] | undefined {

@@ -33,6 +33,8 @@ export interface PlanInput {
   /** Facilities suspended by `reeve suspend`: they aren't removed even if no manifest declares them any more. */
   readonly suspended?: ReadonlySet<string>
   readonly diagnostics?: readonly Diagnostic[]
+  /** True: the manifests are those of an earlier revision, which came into force again as a newer one failed. */
+  readonly isRolledBack?: boolean
   /** Policy of the host. Absent: everything is allowed. */
   readonly policy?: Policy
 }

@@ -5,6 +5,7 @@ export type Reason =
   | 'definition-changed' // the manifest's definition isn't the one on disk
   | 'definition-drift' // the definition on disk was edited or deleted, and no manifest changed
   | 'file-changed'
+  | 'rolled-back' // the definition or file of the revision before, as a newer one failed
   | 'file-drift'
   | 'file-dropped' // the manifest no longer has this file
   | 'out-of-date' // the process runs with an older definition or file than the one on disk

@@ -3,6 +3,7 @@ import { findRemovalProblem, type RemovalLimit } from '../plan/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../plan/step.ts'
 import { compareText } from '../text/text-order.ts'
 import { findOvertaking } from './overtaking.ts'
+import { findOutOfTurn, type RolloutGate } from './rollout-turn.ts'
 
 /**
  * How long (ms) a manifest has to have been gone before its service is removed. A writer that empties a file before it
@@ -29,6 +30,8 @@ export interface Known {
   readonly isReporting: boolean
   /** Facilities whose file claims could not be saved (E19). */
   readonly unwritten: ReadonlySet<string>
+  /** Absent: no revision is carried out bit by bit. */
+  readonly gate?: RolloutGate | undefined
 }
 
 export interface Pruning {
@@ -70,6 +73,7 @@ export interface Waiting {
 export type Occasion =
   | 'asked-pass-ended'
   | 'lane-ended'
+  | 'facility-healthy'
   | 'next-look'
   | 'manifests-read'
   | 'mode-changed'
@@ -86,6 +90,7 @@ type Occurrence =
   | 'incomplete' // to be removed, and not all manifests are known
   | 'refused' // too many would be removed
   | 'unwritten'
+  | 'out-of-turn' // its revision is carried out bit by bit, or not any further
   | 'overtaking' // it needs steps of a facility that waits itself
 
 const occasions: Readonly<Record<Occurrence, Occasion>> = {
@@ -97,6 +102,7 @@ const occasions: Readonly<Record<Occurrence, Occasion>> = {
   incomplete: 'manifests-read',
   refused: 'manifests-read',
   unwritten: 'state-written',
+  'out-of-turn': 'facility-healthy',
   overtaking: 'lane-ended',
 }
 
@@ -112,7 +118,10 @@ export function decide(plan: Pick<Plan, 'facilities'>, known: Known): Decision {
     if (wait) waits.set(facility.name, wait)
     else ready.push(facility)
   }
-  for (const { name } of findOvertaking(ready, facilities)) waits.set(name, waitFor(name, 'overtaking'))
+  const later = known.gate ? findOutOfTurn(ready, known.gate) : new Set<string>()
+  for (const name of later) waits.set(name, waitFor(name, 'out-of-turn'))
+  const inTurn = ready.filter(({ name }) => !later.has(name))
+  for (const { name } of findOvertaking(inTurn, facilities)) waits.set(name, waitFor(name, 'overtaking'))
   return {
     start: ready.filter(({ name }) => !waits.has(name)),
     wait: facilities.flatMap(({ name }) => waits.get(name) ?? []),

@@ -32,7 +32,6 @@ export async function openRepository(session: Session, signal: AbortSignal): Pro
     return {
       async sync(signal) {
         const source = openSource(session)
-        if (!source) throw new ReeveError('internal', 'there is no source')
         await source.sync(signal)
         return source.status()
       },

@@ -1,4 +1,4 @@
-import type { Control, ControlOptions, ControlOutcome, ControlVerb } from '../../core/contracts/control.ts'
+import type { Control, ControlOptions, ControlOutcome, ControlVerb, HostControl } from '../../core/contracts/control.ts'
 import type { Status } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
@@ -32,7 +32,7 @@ export interface ControllerControlOptions {
 const MOST_TRIES = 5
 
 /** Control of a running controller. */
-export function createControllerControl(options: ControllerControlOptions): Omit<Control, 'sync' | 'accept'> {
+export function createControllerControl(options: ControllerControlOptions): HostControl {
   const { executor } = options
 
   async function act(verb: ControlVerb, name: string, wish: ControlOptions): Promise<ControlOutcome> {

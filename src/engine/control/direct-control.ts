@@ -1,4 +1,4 @@
-import type { Control, ControlOptions, ControlOutcome, ControlVerb } from '../../core/contracts/control.ts'
+import type { Control, ControlOptions, ControlOutcome, ControlVerb, HostControl } from '../../core/contracts/control.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Condition, Status } from '../../core/contracts/status.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
@@ -15,6 +15,7 @@ import { probeHealth } from '../health/health-probe.ts'
 import { createProbeTrust, type ProbeTrust } from '../health/probe-trust.ts'
 import { findBootProblem } from '../refresh/boot-start.ts'
 import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import { readRolloutState } from '../rollout/rollout-state.ts'
 import { openHistory } from '../session/history.ts'
 import type { Session } from '../session/session.ts'
 import { type Mark, openSuspensions } from '../session/suspension.ts'
@@ -30,7 +31,7 @@ import { createElsewhere, findPending, findUndeclared, makeFacilityStatus, type 
  */
 export function createDirectControl(session: Session): Control {
   let conditions: ReadonlyMap<string, readonly Condition[]> = new Map()
-  const control: Omit<Control, 'sync' | 'accept'> = {
+  const control: HostControl = {
     async status(name) {
       const { planRun, status } = await reportStatus(session, conditions)
       const { facilities } = status
@@ -42,38 +43,79 @@ export function createDirectControl(session: Session): Control {
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
     resume: name => setSuspended(session, name, false),
-    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways }),
+    // Who follows a source holds the lock over all that an apply comes to.
+    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways, ...(session.followsSource && { isLocked: true }) }),
     planDown: names => makeDownPlan(session, names),
     down: (names, ways) => takeDown(session, names, ways),
   }
-  return withSource(control, session, (ask, signal) =>
-    session.followsSource ? askSource(session, ask, signal) : undefined,
+  return withSource(control, session, (ask, purpose, signal) =>
+    session.followsSource ? askSource(session, control, { ask, purpose, signal }) : undefined,
   )
 }
 
-/** Under the writer's lock, as it fetches. */
+interface SourceQuestion<T> {
+  readonly ask: (source: FollowedSource) => Promise<T>
+  /** Name of the command, for the lock. */
+  readonly purpose: string
+  readonly signal: AbortSignal
+}
+
+/** Follows the source for one question, under the writer's lock. */
 async function askSource<T>(
   session: Session,
-  ask: (source: FollowedSource) => Promise<T>,
-  signal: AbortSignal = new AbortController().signal,
+  control: Pick<HostControl, 'apply'>,
+  { ask, purpose, signal }: SourceQuestion<T>,
 ): Promise<T> {
-  using _lock = await takeWriterLock(session, 'reeve sync')
+  using _lock = await takeWriterLock(session, purpose)
+  const { clock } = session
   const { openSource } = await import('../session/source-opening.ts')
-  const source = openSource(session)
-  if (!source) throw new ReeveError('internal', 'there is no source')
+  const { openRollout } = await import('../rollout/rollout.ts')
+  const { lookWithout, settleDirectly } = await import('./direct-rollout.ts')
+  let due = 0
+  const rollout = openRollout(session, {
+    open: admission => openSource(session, admission),
+    isController: false,
+    changed() {},
+    again(at) {
+      due = at
+    },
+    signal,
+  })
   const sync = async (): Promise<SourceStatus> => {
-    await source.sync(signal)
-    return source.status()
+    await rollout.source.sync(signal)
+    return rollout.status()
   }
   return ask({
-    status: source.status,
+    rollout,
     sync,
     async accept(commit) {
       await sync()
-      source.accept(commit)
+      rollout.source.accept(commit)
       return sync()
     },
+    async settle(ways, applied) {
+      if (!applied) return rollout.status().rollout // Nobody applies it: it stays as it is.
+      return settleDirectly(
+        {
+          rollout,
+          due: () => due,
+          clock,
+          signal: ways.signal,
+          look: async outcome => lookWithout(await reportStatus(session, new Map()), outcome),
+          apply: () => control.apply({}, ways),
+        },
+        applied,
+      )
+    },
   })
+}
+
+async function reportSource(session: Session): Promise<SourceStatus | undefined> {
+  const { readSource } = await import('../session/source-opening.ts')
+  const { reportRollout } = await import('../rollout/rollout-report.ts')
+  const found = readSource(session)
+  const state = readRolloutState(session.configuration.stateDirectory, session.readHost)
+  return found && { ...found, ...reportRollout(state, undefined) }
 }
 
 async function reportStatus(
@@ -122,7 +164,7 @@ async function reportStatus(
     .map(one => makeFacilityStatus(one, before.get(one.name) ?? [], now))
     .sort((a, b) => (a.name < b.name ? -1 : 1))
   const atBoot = await findBootProblem(session, planRun, declared)
-  const source = session.followsSource ? (await import('../session/source-opening.ts')).readSource(session) : undefined
+  const source = session.followsSource ? await reportSource(session) : undefined
   const status = {
     ...modeOf(session),
     facilities,

@@ -1,42 +1,68 @@
-import type { Control } from '../../core/contracts/control.ts'
-import type { SourceStatus } from '../../core/contracts/source-status.ts'
+import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import type { Control, HostControl, PassWays } from '../../core/contracts/control.ts'
+import type { RolloutStatus, SourceStatus } from '../../core/contracts/source-status.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
+import type { Rollout } from '../rollout/rollout.ts'
 import type { Session } from '../session/session.ts'
 
 /** A Git repository that is being followed. */
 export interface FollowedSource {
-  status(): SourceStatus
+  readonly rollout: Pick<Rollout, 'status' | 'pin' | 'goOn'>
   /** Asks the repository now, and resolves when that is over, however it went. */
   sync(): Promise<SourceStatus>
   /** Lets the commit that waits for a person's word, as its history was rewritten, come into force. Throws ReeveError `refused`. */
   accept(commit: string): Promise<SourceStatus>
+  /** Resolves once it is known what became of the revision. `applied`: the pass that applied it. Absent: none did. */
+  settle(ways: PassWays, applied?: ApplyOutcome): Promise<RolloutStatus | undefined>
 }
 
-/** The same control, which fetches before it applies. `follow`: the source for one question; undefined: there is none. */
-export function withSource(
-  control: Omit<Control, 'sync' | 'accept'>,
-  session: Session,
-  follow: <T>(ask: (source: FollowedSource) => Promise<T>, signal?: AbortSignal) => Promise<T> | undefined,
-): Control {
-  async function ask<T>(question: (source: FollowedSource) => Promise<T>): Promise<T> {
-    const answer = follow(question)
+/** Has something asked of the source; undefined: none is followed. */
+export type Follow = <T>(
+  ask: (source: FollowedSource) => Promise<T>,
+  purpose: string,
+  signal: AbortSignal,
+) => Promise<T> | undefined
+
+/** The same control, which fetches before it applies, and waits for what becomes of the revision. */
+export function withSource(control: HostControl, session: Session, follow: Follow): Control {
+  const never = new AbortController().signal
+
+  async function ask<T>(purpose: string, question: (source: FollowedSource) => Promise<T>): Promise<T> {
+    const answer = follow(question, purpose, never)
     if (answer) return answer
     throw new ReeveError(
       'usage',
       `no Git repository is followed here: manifests come from ${session.directory}; name one with source.git in the host configuration`,
     )
   }
+
   return {
     ...control,
     async apply(wish, ways) {
-      // A saved plan is of the revision that was in force when it was made.
-      const fetched = wish.fetch !== false && !wish.saved ? follow(expectFetched, ways.signal) : undefined
-      if (fetched) await abortable(fetched, ways.signal)
-      return control.apply(wish, ways)
+      const applied = follow(
+        async source => {
+          // A saved plan is of the revision that was in force when it was made.
+          if (wish.fetch !== false && !wish.saved) await abortable(expectFetched(source), ways.signal)
+          const outcome = await control.apply(wish, ways)
+          const revision = ways.signal.aborted ? undefined : await source.settle(ways, outcome)
+          return { ...outcome, ...(revision && { revision }) }
+        },
+        'reeve apply',
+        ways.signal,
+      )
+      return applied ?? control.apply(wish, ways)
     },
-    sync: () => ask(source => source.sync()),
-    accept: commit => ask(source => source.accept(commit)),
+    sync: ({ retries = false, waits = false } = {}) =>
+      ask('reeve sync', async source => {
+        source.rollout.goOn({ retries })
+        const status = await source.sync()
+        if (!waits) return status
+        await source.settle({ signal: never, listener() {} })
+        return source.rollout.status()
+      }),
+    accept: commit => ask('reeve accept', source => source.accept(commit)),
+    rollback: revision => ask('reeve rollback', ({ rollout }) => rollout.pin(revision)),
   }
 }
 

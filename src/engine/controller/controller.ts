@@ -7,13 +7,14 @@ import type { WriteOut } from '../../host/patient-output.ts'
 import { serveControl } from '../../server/control-server.ts'
 import { createServiceManager, type ServiceManager } from '../../server/service-manager.ts'
 import { withMode } from '../control/report-mode.ts'
-import { withSource } from '../control/source-control.ts'
+import { type FollowedSource, withSource } from '../control/source-control.ts'
 import { stopServices } from '../execution/service-stop.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
 import { controllerPurpose, takeWriterLock } from '../session/writer-lock.ts'
 import { createPassReport, type PassReport } from './pass-report.ts'
 import { createReconcileQueue, type Due, type ReconcileQueue } from './reconcile-queue.ts'
 import { createReconciliation, type Reconciliation } from './reconciliation.ts'
+import { createRolloutPasses, type RolloutPasses } from './rollout-passes.ts'
 import { openServiceOutput, type ServiceOutput } from './service-output.ts'
 import { openSourceSync } from './source-sync.ts'
 import { openWatches, type Watches } from './watches.ts'
@@ -90,6 +91,7 @@ interface Controller {
   readonly watches: Watches
   readonly report: PassReport
   readonly manager: ServiceManager
+  readonly rollout: RolloutPasses
   /** Begin of the pass that is under way, by `Clock.elapsed`. */
   passBegan: number | undefined
   /** End of the last pass; before the first, the begin of the controller. */
@@ -106,26 +108,33 @@ async function openController(
   const { listen, resync } = configuration
   const metrics = listen ? await (await import('../../server/metrics.ts')).createMetrics() : undefined
   const queue = createReconcileQueue(clock)
+  const rollout = createRolloutPasses({ clock, queue, log, signal })
+  closing.push(() => rollout[Symbol.dispose]())
   const source = await openSourceSync(session, {
     log,
     changed: queue.manifests,
     asked: status => metrics?.recordFetch(status),
+    again: rollout.again,
     signal,
   })
   if (source) closing.push(() => source.end())
+  rollout.follow(source?.rollout)
   const reconciliation = createReconciliation(session, {
     queue,
     allowRemovals,
-    ...(source && { source: source.status }),
+    ...(source && { source: source.rollout.status, gate: source.rollout.gate }),
     drifted: () => metrics?.recordDriftCorrected(1),
     listener(event) {
       metrics?.listener(event)
+      source?.rollout.noted(event)
       listener?.(event)
     },
   })
   closing.push(() => reconciliation.end())
+  const settle: FollowedSource['settle'] = async ways =>
+    source && abortable(source.rollout.settled(ways.signal), signal)
   const asked = withMode(
-    withSource(reconciliation.control, session, ask => source && ask(source)),
+    withSource(reconciliation.control, session, ask => source && ask({ ...source, settle })),
     session,
   )
   const control = await serveControl(asked, controlSocketPath(configuration), clock)
@@ -147,7 +156,16 @@ async function openController(
   const report = createPassReport(session, { reconciliation, metrics, manager, output, log })
   closing.push(() => report[Symbol.dispose]())
   const passEnded = clock.elapsed()
-  const controller: Controller = { reconciliation, queue, watches, report, manager, passBegan: undefined, passEnded }
+  const controller: Controller = {
+    reconciliation,
+    queue,
+    watches,
+    report,
+    manager,
+    rollout,
+    passBegan: undefined,
+    passEnded,
+  }
   const standstill = (): string | undefined => findStandstill(controller, resync, clock.elapsed())
   const watchdog = manager.startWatchdog(() => standstill() === undefined)
   closing.push(() => watchdog[Symbol.dispose]())
@@ -217,7 +235,7 @@ async function makePass(
   due: Due,
   signal: AbortSignal,
 ): Promise<void> {
-  const { reconciliation, report, watches } = controller
+  const { reconciliation, report, rollout, watches } = controller
   const began = clock.elapsed()
   controller.passBegan = began
   try {
@@ -226,6 +244,7 @@ async function makePass(
     watches.follow()
     observers.keep([...reconciliation.instances().values()].map(({ instance }) => instance))
     await report.done(result, began)
+    rollout.passed(() => reconciliation.look(result))
   } catch (error) {
     report.failed(error, began)
   }

@@ -3,6 +3,7 @@ import { countOwned } from '../../core/plan/removal-guard.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
 import { MOVE_RETRY, RETRY } from '../../core/reconcile/backoff.ts'
 import { decide, findOvertaken, type Known, type Pruning } from '../../core/reconcile/decide.ts'
+import type { RolloutGate } from '../../core/reconcile/rollout-turn.ts'
 import { logKept, mayWrite } from '../execution/admission.ts'
 import { type Execution, openExecution } from '../execution/execution.ts'
 import { type LaneResult, makeWork } from '../execution/lane.ts'
@@ -52,6 +53,8 @@ export interface LanesGround {
   readonly queue: ReconcileQueue
   readonly listener: EngineListener
   readonly allowRemovals: number
+  /** Which facilities may not begin now, as a revision is carried out bit by bit. Absent: all may. */
+  readonly gate?: () => RolloutGate | undefined
   save(record: StateRecord): void
   /** Drift of a facility was corrected. */
   drifted(): void
@@ -163,7 +166,8 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
     const busy = new Set(names.filter(executor.isBusy))
     const { encouraged, isHeldBack } = state
     const isReporting = configuration.mode === 'report'
-    return { now: clock.elapsed(), busy, wasBusy, heldUntil, encouraged, isHeldBack, isReporting, unwritten: new Set() }
+    const [now, gate] = [clock.elapsed(), ground.gate?.()]
+    return { now, busy, wasBusy, heldUntil, encouraged, isHeldBack, isReporting, unwritten: new Set(), gate }
   }
 
   function pruningOf({ snapshot }: Refresh, { readAt, isComplete }: PassBasis): Pruning {

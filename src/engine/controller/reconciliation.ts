@@ -1,8 +1,10 @@
-import type { Control, ControlOutcome } from '../../core/contracts/control.ts'
+import { basename } from 'node:path'
+import type { ControlOutcome, HostControl } from '../../core/contracts/control.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Status } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
+import type { RolloutGate } from '../../core/reconcile/rollout-turn.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type Location, locationKey } from '../../core/state/snapshot.ts'
 import { createControllerControl } from '../control/controller-control.ts'
@@ -11,6 +13,7 @@ import { modeOf } from '../control/report-mode.ts'
 import { addLastOutput, type OutputGround } from '../execution/last-output.ts'
 import { createBootCheck } from '../refresh/boot-start.ts'
 import { listStartPaths } from '../refresh/start-problems.ts'
+import type { Look } from '../rollout/rollout.ts'
 import type { Session } from '../session/session.ts'
 import { readRecord, type StateRecord } from '../session/state-files.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
@@ -33,7 +36,9 @@ import { type StatusGround, viewConditions, viewStatus } from './status-view.ts'
  */
 export interface Reconciliation {
   pass(due: Due): Promise<PassResult>
-  readonly control: Omit<Control, 'sync' | 'accept'>
+  readonly control: HostControl
+  /** What the pass has found, for the roll-out. */
+  look(result: PassResult): Look
   /** Present instances; they change with the manifests. */
   instances(): ReadonlyMap<string, BoundInstance>
   facilities(): Iterable<Facility>
@@ -54,6 +59,8 @@ export interface ReconciliationOptions {
   readonly allowRemovals: number
   /** Absent: the manifests come from a directory. */
   readonly source?: () => SourceStatus
+  /** Which facilities may not begin now. Absent: all may. */
+  readonly gate?: () => RolloutGate | undefined
   /** Drift of a facility was corrected. */
   drifted(): void
 }
@@ -197,6 +204,16 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         .map(facility => ({ name: facility.name, files: listStartPaths(facility).map(path => ({ path })) })),
     facilityAt: (supervisor, service) => state.byLocation.get(locationKey({ supervisor, service })),
     status,
+    look: ({ plan, set, isSettled }) => ({
+      plan,
+      set,
+      isSettled,
+      commit: basename(set.revision),
+      facilities: status().facilities,
+      hasWork: name => (state.plans.get(name)?.steps.length ?? 0) > 0,
+      isHindered: state.hindered.size > 0 || (state.seen?.snapshot.unavailable.size ?? 0) > 0,
+      removalProblem: state.guardProblem,
+    }),
     digestOf: name => state.facilities.get(name)?.digest,
     async end() {
       ending.abort(new ReeveError('aborted', 'the controller has ended meanwhile; run it again to go on from here'))

@@ -9,6 +9,7 @@ import type { Webhook } from '../../server/webhook.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import { nextFetch } from '../../source/schedule.ts'
 import type { FollowedSource } from '../control/source-control.ts'
+import { openRollout, type Rollout } from '../rollout/rollout.ts'
 import type { Session } from '../session/session.ts'
 
 export interface SourceSyncOptions {
@@ -24,11 +25,23 @@ export interface SourceSyncOptions {
   readonly asked?: (status: SourceStatus) => void
 }
 
-export interface SourceSync extends FollowedSource {
+export interface SourceSync extends Pick<FollowedSource, 'sync' | 'accept'> {
   /** Has the repository asked soon; what comes of it is in the log and the status. */
   request(): void
   /** Gives up what is under way. */
   end(): Promise<void>
+}
+
+/** A source that a controller follows. */
+export interface ControllerSource extends SourceSync {
+  readonly rollout: Rollout
+  readonly webhook?: Webhook
+}
+
+export interface SourceGround extends Pick<SourceSyncOptions, 'log' | 'changed' | 'asked'> {
+  /** The revision is to be judged again, at this time of `Clock.elapsed`. */
+  readonly again: (at: number) => void
+  readonly signal: AbortSignal
 }
 
 /** So long (ms) a controller without a revision waits for the first. */
@@ -37,25 +50,31 @@ const firstFetch = 20_000
 /** The source of the host configuration, followed; undefined: the manifests come from a directory. */
 export async function openSourceSync(
   session: Session,
-  { signal, ...ground }: Pick<SourceSyncOptions, 'log' | 'changed' | 'asked'> & { readonly signal: AbortSignal },
-): Promise<(SourceSync & { readonly webhook?: Webhook }) | undefined> {
+  { signal, again, ...ground }: SourceGround,
+): Promise<ControllerSource | undefined> {
   const { clock, configuration, followsSource } = session
   if (!followsSource || configuration.source?.type !== 'git') return undefined
   const { openSource, readWebhookSecret } = await import('../session/source-opening.ts')
-  const source = openSource(session)
-  if (!source) return undefined
   const { interval, webhook } = configuration.source
-  const sync = followSource(source, { clock, interval, ...ground })
-  if (!source.status().revision) {
+  const rollout = openRollout(session, {
+    open: admission => openSource(session, admission),
+    isController: true,
+    changed: ground.changed,
+    again,
+    signal,
+  })
+  const { source } = rollout
+  const sync = followSource({ ...source, status: rollout.status }, { clock, interval, ...ground })
+  if (!source.revision()) {
     using limit = openDeadline(clock, firstFetch, [signal])
     // How it went is in the status.
     await abortable(sync.sync(), limit.signal).catch(() => {})
   }
-  if (!webhook) return sync
+  if (!webhook) return { ...sync, rollout }
   const secret = (): string => readWebhookSecret(webhook.secretFile, session)
   secret() // A bad one is told now, and not to the forge.
   const { createWebhook } = await import('../../server/webhook.ts')
-  return { ...sync, webhook: createWebhook({ secret, sync: sync.request, clock }) }
+  return { ...sync, rollout, webhook: createWebhook({ secret, sync: sync.request, clock }) }
 }
 
 /** Follows a source: asks it now, again and again, and when somebody wants it. */
@@ -117,7 +136,6 @@ export function followSource(
 
   request()
   return {
-    status: () => source.status(),
     sync,
     request,
     async accept(commit) {

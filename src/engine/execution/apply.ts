@@ -26,6 +26,8 @@ export interface ApplyOptions {
   readonly command?: string
   /** Replaces what the manifests declare. */
   readonly set?: ManifestSet
+  /** True: the caller holds the writer's lock. */
+  readonly isLocked?: true
 }
 
 /** Plan that `applyOnce` would carry out. Writes nothing. Problems of manifests are in its diagnostics. */
@@ -39,7 +41,7 @@ export async function makeCurrentPlan(session: Session): Promise<Plan> {
  */
 export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
   const { command = 'apply' } = options
-  using _lock = await takeWriterLock(session, `reeve ${command}`)
+  using _lock = options.isLocked ? undefined : await takeWriterLock(session, `reeve ${command}`)
   const planRun = await makePlanRun(session, { set: options.set })
   const { plan } = planRun
   // With an invalid file, nothing is changed (E10). The caller shows the diagnostics.

@@ -11,6 +11,7 @@ import { compareText } from '../../core/text/text-order.ts'
 import { sha256 } from '../../host/sha256.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
+import { isWayBack } from '../rollout/rollout-state.ts'
 import type { Session } from '../session/session.ts'
 import { readMark } from '../session/source-marks.ts'
 import { readRecord, readSuspended, type StateRecord } from '../session/state-files.ts'
@@ -90,11 +91,13 @@ export function refreshFor(
 
 /** Makes the plan from a snapshot. */
 export function planFor(
-  { clock, configuration: { owner, policy } }: Session,
+  session: Session,
   { set, record, suspended }: PlanBasis,
   refresh: Refresh,
   purpose: Purpose,
 ): MadePlan {
+  const { clock, configuration } = session
+  const { owner, policy } = configuration
   const { snapshot, targets } = refresh
   const claims = observeClaims(record.claims, snapshot, targets, owner)
   const common = { snapshot, owner, claims }
@@ -107,7 +110,9 @@ export function planFor(
   const { diagnostics } = set
   // Also where nothing is pruned now: starts wait for what is to go (E24).
   const prune = set.complete
-  const plan = makePlan({ ...common, ...ways, targets, applied, prune, suspended, diagnostics, policy }, sha256)
+  const isRolledBack = isWayBack(session, set.revision)
+  const declared = { targets, applied, prune, suspended, diagnostics, policy, isRolledBack }
+  const plan = makePlan({ ...common, ...ways, ...declared }, sha256)
   return { plan: isShown ? withAdvice(plan, refresh, clock.now()) : plan, claims }
 }
 

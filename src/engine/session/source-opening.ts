@@ -18,13 +18,12 @@ export type SourceSession = Pick<
 >
 
 /**
- * The Git repository that the host configuration names; undefined if it names none, or the command line a directory. Only for those who
- * hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of keys that isn't there, `insecure` for
+ * Opens the Git repository that the host configuration names; see `Session.followsSource`. Only for those who hold the lock. Throws ReeveError: `invalid` for a range that is none, `not-found` for a file of keys that isn't there, `insecure` for
  * one that others can write.
  */
-export function openSource(session: Session, admission?: Admission): GitSource | undefined {
+export function openSource(session: Session, admission?: Admission): GitSource {
   const found = findSource(session)
-  if (!found) return undefined
+  if (!found) throw new ReeveError('internal', 'there is no source')
   expectUsable(found, session)
   return openGitSource({
     directory: sourceDirectory(session.configuration.stateDirectory),

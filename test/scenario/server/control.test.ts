@@ -9,7 +9,7 @@ import { eventually } from '../../../src/conformance/eventually.ts'
 import type { ApplyOutcome } from '../../../src/core/contracts/apply-outcome.ts'
 import type { Control } from '../../../src/core/contracts/control.ts'
 import type { EngineEvent } from '../../../src/core/contracts/engine-event.ts'
-import type { SourceStatus } from '../../../src/core/contracts/source-status.ts'
+import type { RevisionReport, SourceStatus } from '../../../src/core/contracts/source-status.ts'
 import type { Status } from '../../../src/core/contracts/status.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { createClock } from '../../../src/host/clock.ts'
@@ -67,6 +67,22 @@ const source: SourceStatus = {
   condition: { reason: 'Pending', message: 'no revision has been fetched yet', since: '2026-01-01T00:00:00.000Z' },
 }
 
+const revision: RevisionReport = {
+  commit: '1'.repeat(40),
+  reference: 'refs/heads/main',
+  subject: 'Change web',
+  author: 'Ada Author <ada@example.org>',
+  committedAt: '2026-01-01T00:00:00.000Z',
+  since: '2026-01-01T00:00:00.000Z',
+  outcome: 'Healthy',
+  began: '2026-01-01T00:00:00.000Z',
+  ended: '2026-01-01T00:00:11.000Z',
+  changed: ['web'],
+  changedCount: 1,
+  steps: 2,
+  isInForce: true,
+}
+
 /** Records requests; fails for the facility `bad`. */
 function createRecorder(): { control: Control; asked: unknown[] } {
   const asked: unknown[] = []
@@ -85,9 +101,13 @@ function createRecorder(): { control: Control; asked: unknown[] } {
     act: (verb, name, options) => answer('act', verb, name, options),
     suspend: name => answer('suspend', name),
     resume: name => answer('resume', name),
-    async sync() {
-      asked.push(['sync'])
+    async sync(wish) {
+      asked.push(['sync', wish])
       return source
+    },
+    async rollback(wanted) {
+      asked.push(['rollback', wanted])
+      return revision
     },
     async accept(commit) {
       asked.push(['accept', commit])

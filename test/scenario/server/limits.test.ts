@@ -53,6 +53,7 @@ async function openControl(act: Control['act'] = async () => ({ changed: false, 
     down: noPass,
     sync: noPass,
     accept: noPass,
+    rollback: noPass,
   }
   const server = await serveControl(control, path, clock)
   onTestFinished(() => server.close())

@@ -1,0 +1,39 @@
+import type { EngineEvent } from '../../core/contracts/engine-event.ts'
+import type { WriteHost } from '../../core/contracts/host.ts'
+import { abortable } from '../../host/abortable.ts'
+import { currentOf, isBusy, isUnderWay, type RolloutState, update } from './revision-record.ts'
+import { readRolloutState, writeRolloutState } from './rollout-state.ts'
+
+/** The state of the roll-out, on the disk before anything is done about it. */
+export interface RolloutStore {
+  state(): RolloutState
+  save(next: RolloutState): void
+  /** Counts the steps of what is under way. The next change of the outcome writes them down. */
+  noted(event: EngineEvent): void
+  /** Resolves once nothing is under way, also back. */
+  settled(signal: AbortSignal): Promise<void>
+}
+
+export function openRolloutStore(stateDirectory: string, host: WriteHost): RolloutStore {
+  let state = readRolloutState(stateDirectory, host)
+  const waiters = new Set<() => void>()
+
+  return {
+    state: () => state,
+    save(next) {
+      if (next === state) return
+      writeRolloutState(stateDirectory, next, host)
+      state = next
+      for (const wake of waiters) wake()
+      waiters.clear()
+    },
+    noted(event) {
+      const record = currentOf(state)
+      if (event.type !== 'step-finished' || event.result !== 'done' || !record || !isUnderWay(record)) return
+      state = update(state, record.revision.commit, one => ({ ...one, steps: one.steps + 1 }))
+    },
+    async settled(signal) {
+      while (isBusy(state)) await abortable(new Promise<void>(resolve => waiters.add(resolve)), signal)
+    },
+  }
+}
