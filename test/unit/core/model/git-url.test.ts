@@ -4,8 +4,8 @@ import { readGitUrl } from '../../../../src/core/model/git-url.ts'
 describe('the URL of a repository', () => {
   test.each([
     ['https://example.org/team/hosts.git', 'https', 'example.org'],
-    ['https://example.org:8443/hosts', 'https', 'example.org'],
-    ['ssh://git@example.org:2222/team/hosts.git', 'ssh', 'example.org'],
+    ['https://example.org:8443/hosts', 'https', 'example.org', 8443],
+    ['ssh://git@example.org:2222/team/hosts.git', 'ssh', 'example.org', 2222],
     ['ssh://example.org/~ada/hosts.git', 'ssh', 'example.org'],
     ['git@example.org:team/hosts.git', 'ssh', 'example.org'],
     ['example.org:hosts.git', 'ssh', 'example.org'],
@@ -13,8 +13,9 @@ describe('the URL of a repository', () => {
     ['/srv/git/hosts.git', 'file', undefined],
     ['../hosts.git', 'file', undefined],
     ['file:///srv/git/hosts.git', 'file', undefined],
-  ])('%s is accessed by %s', (text, transport, host) => {
-    expect(readGitUrl(text)).toEqual({ url: { text, transport, ...(host !== undefined && { host }) } })
+  ])('%s is accessed by %s', (text, transport, host, port?: number) => {
+    const server = { ...(host !== undefined && { host }), ...(port !== undefined && { port }) }
+    expect(readGitUrl(text)).toEqual({ url: { text, transport, ...server } })
   })
 
   test.each([
