@@ -6,15 +6,12 @@ type Prometheus = typeof import('prom-client')
 /** The repository, its revisions, and what became of them. */
 export interface SourceMetrics {
   /** Counts a question to the repository by its outcome, and replaces the source's state. */
-  recordFetch(source: FollowedStatus): void
+  recordFetch(source: SourceStatus): void
   /** Replaces the source's state. */
-  set(source: FollowedStatus): void
+  set(source: SourceStatus): void
   /** Counts a revision, once its outcome is final. */
   recordRollout(rollout: EndedRollout): void
 }
-
-/** Status of the source, with the outcome of the newest revision that was tried, where one is judged. */
-type FollowedStatus = SourceStatus & { readonly rollout?: { readonly commit: string; readonly outcome: string } }
 
 export interface EndedRollout {
   readonly outcome: 'Healthy' | 'Failed' | 'RolledBack' | 'RollbackFailed' | 'Superseded'
@@ -82,7 +79,7 @@ export function createSourceMetrics({ Counter, Gauge, Histogram }: Prometheus, r
   for (const outcome of outcomes) revisions.inc({ outcome }, 0)
   for (const result of ['done', 'failed']) rollbacks.inc({ result }, 0)
 
-  function set(source: FollowedStatus): void {
+  function set(source: SourceStatus): void {
     const { fetchedAt, revision: inForce, rollout, url } = source
     lastFetch.reset()
     if (fetchedAt !== null) lastFetch.set({ url }, Date.parse(fetchedAt) / 1000)

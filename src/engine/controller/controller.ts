@@ -9,6 +9,7 @@ import { createServiceManager, type ServiceManager } from '../../server/service-
 import { withMode } from '../control/report-mode.ts'
 import { type FollowedSource, withSource } from '../control/source-control.ts'
 import { stopServices } from '../execution/service-stop.ts'
+import { reportEnd } from '../rollout/rollout-report.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
 import { controllerPurpose, takeWriterLock } from '../session/writer-lock.ts'
 import { createPassReport, type PassReport } from './pass-report.ts'
@@ -115,6 +116,10 @@ async function openController(
     changed: queue.manifests,
     asked: status => metrics?.recordFetch(status),
     again: rollout.again,
+    told(record) {
+      const ended = reportEnd(record)
+      if (ended) metrics?.recordRollout(ended)
+    },
     signal,
   })
   if (source) closing.push(() => source.end())

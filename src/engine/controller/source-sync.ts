@@ -9,6 +9,7 @@ import type { Webhook } from '../../server/webhook.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import { nextFetch } from '../../source/schedule.ts'
 import type { FollowedSource } from '../control/source-control.ts'
+import type { RevisionRecord } from '../rollout/revision-record.ts'
 import { openRollout, type Rollout } from '../rollout/rollout.ts'
 import type { Session } from '../session/session.ts'
 
@@ -41,6 +42,8 @@ export interface ControllerSource extends SourceSync {
 export interface SourceGround extends Pick<SourceSyncOptions, 'log' | 'changed' | 'asked'> {
   /** The revision is to be judged again, at this time of `Clock.elapsed`. */
   readonly again: (at: number) => void
+  /** A revision has got another outcome. */
+  readonly told: (record: RevisionRecord) => void
   readonly signal: AbortSignal
 }
 
@@ -50,7 +53,7 @@ const firstFetch = 20_000
 /** The source of the host configuration, followed; undefined: the manifests come from a directory. */
 export async function openSourceSync(
   session: Session,
-  { signal, again, ...ground }: SourceGround,
+  { signal, again, told, ...ground }: SourceGround,
 ): Promise<ControllerSource | undefined> {
   const { clock, configuration, followsSource } = session
   if (!followsSource || configuration.source?.type !== 'git') return undefined
@@ -61,6 +64,7 @@ export async function openSourceSync(
     isController: true,
     changed: ground.changed,
     again,
+    told,
     signal,
   })
   const { source } = rollout

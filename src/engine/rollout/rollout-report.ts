@@ -1,9 +1,9 @@
 import { basename } from 'node:path'
-import type { RevisionReport, RolloutStatus } from '../../core/contracts/source-status.ts'
+import type { RevisionOutcome, RevisionReport, RolloutStatus } from '../../core/contracts/source-status.ts'
 import { factsOf } from '../../source/source-report.ts'
 import type { Session } from '../session/session.ts'
 import type { Judgement } from './judgement.ts'
-import { currentOf, isGoingBack, isUnderWay, type RolloutState } from './revision-record.ts'
+import { currentOf, isGoingBack, isUnderWay, type RevisionRecord, type RolloutState } from './revision-record.ts'
 import { readRolloutState } from './rollout-state.ts'
 
 /** What became of the newest revision. `last`: how it was judged last, while it is under way. */
@@ -28,6 +28,17 @@ export function reportRollout(
     },
   }
 }
+
+/** The end of a revision, for metrics. Undefined: it has none yet. */
+export function reportEnd(
+  record: RevisionRecord,
+): { outcome: EndedOutcome; committedAt: string; endedAt: string } | undefined {
+  const { outcome, ended, revision } = record
+  if (outcome === 'Pending' || outcome === 'Progressing' || isGoingBack(record) || ended === undefined) return undefined
+  return { outcome, committedAt: revision.committedAt, endedAt: ended }
+}
+
+type EndedOutcome = Exclude<RevisionOutcome, 'Pending' | 'Progressing'>
 
 /** What became of the revisions that were tried on this host, as it is written down. */
 export function readRevisions({ configuration, directory, readHost }: Session): readonly RevisionReport[] {

@@ -1,7 +1,7 @@
 import type { EngineEvent } from '../../core/contracts/engine-event.ts'
 import type { WriteHost } from '../../core/contracts/host.ts'
 import { abortable } from '../../host/abortable.ts'
-import { currentOf, isBusy, isUnderWay, type RolloutState, update } from './revision-record.ts'
+import { currentOf, isBusy, isUnderWay, type RevisionRecord, type RolloutState, update } from './revision-record.ts'
 import { readRolloutState, writeRolloutState } from './rollout-state.ts'
 
 /** The state of the roll-out, on the disk before anything is done about it. */
@@ -14,7 +14,12 @@ export interface RolloutStore {
   settled(signal: AbortSignal): Promise<void>
 }
 
-export function openRolloutStore(stateDirectory: string, host: WriteHost): RolloutStore {
+/** `told`: called with each record that has got another outcome. */
+export function openRolloutStore(
+  stateDirectory: string,
+  host: WriteHost,
+  told: (record: RevisionRecord) => void,
+): RolloutStore {
   let state = readRolloutState(stateDirectory, host)
   const waiters = new Set<() => void>()
 
@@ -23,7 +28,9 @@ export function openRolloutStore(stateDirectory: string, host: WriteHost): Rollo
     save(next) {
       if (next === state) return
       writeRolloutState(stateDirectory, next, host)
+      const before = new Map(state.revisions.map(({ revision, outcome }) => [revision.commit, outcome]))
       state = next
+      for (const record of next.revisions) if (before.get(record.revision.commit) !== record.outcome) told(record)
       for (const wake of waiters) wake()
       waiters.clear()
     },

@@ -83,6 +83,8 @@ export interface RolloutOptions {
   readonly isController: boolean
   /** Another revision is in force. */
   readonly changed: () => void
+  /** A revision has got another outcome. */
+  readonly told?: (record: RevisionRecord) => void
   /** It is to be judged again, at this time of `Clock.elapsed`. */
   readonly again: (at: number) => void
   readonly signal: AbortSignal
@@ -101,7 +103,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   /** Nothing is changed on the host, so that nothing can be judged. */
   const isReporting = configuration.mode === 'report'
   const inTurn = pLimit(1)
-  const store = openRolloutStore(stateDirectory, session.openWriteHost())
+  const store = openRolloutStore(stateDirectory, session.openWriteHost(), record => options.told?.(record))
   /** Refusals of revisions whose manifests are not valid, by commit. */
   const invalid = new Map<string, string>()
   let progress: Progress = beginProgress(clock.elapsed())

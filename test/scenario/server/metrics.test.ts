@@ -216,11 +216,12 @@ test('the revision in force, and one that was tried and is not, are told with th
     return samplesOf(await metrics.text(), 'reeve_revision_info')
   }
   const inForce = { ...source, revision: revisionOf('aaa') }
+  const facts = { subject: 'Change web', since: '2026-01-02T03:04:05.000Z' }
   expect(await infoAfter(inForce)).toEqual(['reeve_revision_info{commit="aaa",outcome=""} 1'])
-  expect(await infoAfter({ ...inForce, rollout: { commit: 'aaa', outcome: 'Progressing' } })).toEqual([
+  expect(await infoAfter({ ...inForce, rollout: { ...facts, commit: 'aaa', outcome: 'Progressing' } })).toEqual([
     'reeve_revision_info{commit="aaa",outcome="Progressing"} 1',
   ])
-  expect(await infoAfter({ ...inForce, rollout: { commit: 'bbb', outcome: 'RolledBack' } })).toEqual([
+  expect(await infoAfter({ ...inForce, rollout: { ...facts, commit: 'bbb', outcome: 'RolledBack' } })).toEqual([
     'reeve_revision_info{commit="aaa",outcome=""} 1',
     'reeve_revision_info{commit="bbb",outcome="RolledBack"} 1',
   ])
