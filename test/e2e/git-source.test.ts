@@ -119,7 +119,7 @@ test('a push reported by the forge is applied, and metrics name the commit', asy
   expect((await tell(secret)).status).toBe(202)
   await expect.poll(command).toBe('/bin/sleep 2000')
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
-  expect(metrics).toContain(`reeve_revision_info{commit="${second}"} 1`)
+  expect(metrics).toContain(`reeve_revision_info{commit="${second}",outcome="`)
   expect(metrics).toContain('reeve_source_fetches_total{reason="UpToDate"} 2')
   expect(metrics).toMatch(/^reeve_source_last_fetch_timestamp_seconds\{url="[^"]+"\} \d+/m)
 })

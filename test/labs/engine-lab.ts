@@ -89,6 +89,8 @@ export interface EngineLabOptions {
   readonly providers?: readonly Provider[]
   /** Absent: one in `directory`. */
   readonly stateDirectory?: string
+  /** The host configuration says where manifests come from. */
+  readonly hasSource?: boolean
 }
 
 export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
@@ -107,7 +109,7 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
 
   function open(more: SessionOptions = {}): Promise<Session> {
     return openSession({
-      directory: manifests,
+      ...(options.hasSource ? {} : { directory: manifests }),
       stateDir: stateDirectory,
       config: path('reeve.yaml'),
       insecurePermissions: true,
