@@ -154,14 +154,14 @@ function enabledText(facility: FacilityStatus): string {
  */
 function conditionText(facility: FacilityStatus, now: number): string {
   const suspended = notReconciling(facility, 'Suspended') ? ', suspended' : ''
+  const todo = facility.pending ?? notReconciling(facility, 'OutOfSync')?.message
+  const pending = todo === undefined ? '' : `; ${todo}`
   const stalled = trueCondition(facility, 'Stalled')
-  if (stalled) return withMessage(`Stalled${suspended}`, stalled)
+  if (stalled) return `${withMessage(`Stalled${suspended}`, stalled)}${stalled.reason === 'Blocked' ? '' : pending}`
   const reconciling = trueCondition(facility, 'Reconciling')
   if (reconciling) return withMessage('Reconciling', reconciling)
   const ready = facility.conditions.find(condition => condition.type === 'Ready')
   if (ready === undefined) return '-'
-  const todo = facility.pending ?? notReconciling(facility, 'OutOfSync')?.message
-  const pending = todo === undefined ? '' : `; ${todo}`
   if (ready.status === 'True') return `Ready${suspended}${pending}${nextRunText(facility, now)}`
   const word = `${ready.status === 'False' ? 'Not ready' : 'Unknown'}${suspended}`
   return `${withMessage(word, ready)}${toldWhen(facility, ready, now)}${pending}`

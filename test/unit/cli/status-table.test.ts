@@ -77,6 +77,19 @@ describe('status table', () => {
     expect(text).toContain('Stalled, suspended: exited with 1\n')
   })
 
+  test.each([
+    ['CrashLooping', 'exited with 1', 'to do: install, restart', 'Stalled: exited with 1; to do: install, restart'],
+    ['Blocked', 'the port is taken', 'blocked: the port is taken', 'Stalled: the port is taken'],
+  ] as const)('a stalled facility (%s) tells once what there is to do', (reason, message, pending, expected) => {
+    const conditions = [
+      condition('Reconciling', 'False', 'OutOfSync', pending),
+      condition('Stalled', 'True', reason, message),
+    ]
+    const facilities = [facility('web', { conditions, pending })]
+    const text = statusText({ facilities }, { colors: plainColors, width: () => undefined }, now)
+    expect(text).toContain(`${expected}\n`)
+  })
+
   test('80 columns drop optional columns and cut the condition', () => {
     expect(table(80)).toMatchInlineSnapshot(`
       "NAME         STATE     HEALTH   CONDITION
