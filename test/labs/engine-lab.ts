@@ -27,6 +27,7 @@ import { controlSocketPath, openSession, type Session, type SessionOptions } fro
 import type { WriteOut } from '../../src/host/patient-output.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { connectControl } from '../../src/server/control-client.ts'
+import { createLogLines, type LogLine } from '../tools/log-lines.ts'
 import { powerOff } from './process-lab.ts'
 
 export type Spec = Readonly<Record<string, unknown>>
@@ -75,12 +76,6 @@ export interface RunningController {
   /** Executed steps, in order: `web/start`. */
   steps(): string[]
   stop(): Promise<void>
-}
-
-export interface LogLine {
-  readonly level: string
-  readonly fields: Readonly<Record<string, unknown>>
-  readonly message: string
 }
 
 export interface EngineLabOptions {
@@ -138,10 +133,8 @@ export function createEngineLab(options: EngineLabOptions = {}): EngineLab {
     listener,
     ...more
   }: RunOptions = {}): Promise<RunningController> {
-    const log: LogLine[] = []
+    const { log: sink, lines: log } = createLogLines()
     const events: EngineEvent[] = []
-    const say = (level: string) => (fields: LogLine['fields'], message: string) => log.push({ level, fields, message })
-    const sink = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
     const session = await open({ log: sink, ...more })
     const ending = new AbortController()
     let failure: unknown

@@ -11,7 +11,6 @@ const longest = [
   'conformance/daemontools.test.ts',
   'e2e/commands.test.ts',
   'service/environment-files.test.ts',
-  'engine/undoing.test.ts',
   'crash/daemontools.test.ts',
   'conformance/process.test.ts',
   'scan-directory/scripts.test.ts',

@@ -2,20 +2,23 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import type { ApplyOutcome } from '../../src/core/contracts/apply-outcome.ts'
+import type { EngineEvent, EngineListener } from '../../src/core/contracts/engine-event.ts'
 import type { ProcessFacts } from '../../src/core/contracts/host.ts'
 import type { Action } from '../../src/core/contracts/provider.ts'
 import type { ContainedRunOptions, ContainedRunResult } from '../../src/core/contracts/runs.ts'
-import type { Status } from '../../src/core/contracts/status.ts'
+import type { FacilityStatus, Status } from '../../src/core/contracts/status.ts'
 import type { Plan } from '../../src/core/plan/step.ts'
 import { type Condition, findCondition } from '../../src/core/reconcile/conditions.ts'
 import { ReeveError } from '../../src/core/reeve-error.ts'
 import { createReconcileQueue } from '../../src/engine/controller/reconcile-queue.ts'
 import { createReconciliation, type Reconciliation } from '../../src/engine/controller/reconciliation.ts'
 import { createSupervisorWatch } from '../../src/engine/controller/supervisor-watch.ts'
-import { applyOnce, makeCurrentPlan } from '../../src/engine/execution/apply.ts'
+import { type ApplyOptions, applyOnce, makeCurrentPlan } from '../../src/engine/execution/apply.ts'
+import { type HistoryEntry, readHistory } from '../../src/engine/session/history.ts'
 import { openSession, type Session } from '../../src/engine/session/session.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
 import { createWriteHost } from '../../src/host/write-host.ts'
+import { createLogLines, type LogLine } from '../tools/log-lines.ts'
 import { createManualClock, type ManualClock } from '../tools/manual-clock.ts'
 import { createMeddledProvider, type Meddled } from '../tools/meddled-provider.ts'
 import { withApplier } from '../tools/opened-provider.ts'
@@ -42,10 +45,16 @@ export interface EngineWorld extends AsyncDisposable {
   readonly passes: { working: number; all: number }
   plan(): Promise<Plan>
   /** Beside no controller: see `isRunning`. */
-  apply(options?: { readonly allowRemovals?: number; readonly session?: Session }): Promise<ApplyOutcome>
+  apply(options?: Partial<ApplyOptions> & { readonly session?: Session }): Promise<ApplyOutcome>
+  /** Of the controller. */
+  readonly events: readonly EngineEvent[]
+  /** Of the session. */
+  readonly log: readonly LogLine[]
+  history(): HistoryEntry[]
   /** Of the controller. */
   readonly control: Reconciliation['control']
   status(): Status
+  facility(name: string): FacilityStatus | undefined
   condition(name: string, type: Condition['type']): Condition | undefined
   /** Of the process of a service of supervisor `alpha`. */
   pid(service: string): number | undefined
@@ -67,13 +76,15 @@ export interface EngineWorldOptions {
   readonly allowRemovals?: number
   /** False: there is no controller. */
   readonly isRunning?: boolean
+  /** Called with each event of the controller. */
+  readonly listener?: EngineListener
 }
 
 /** Durability is tested elsewhere: syncing would take most of the time here. */
 const disk = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export async function createEngineWorld(options: EngineWorldOptions = {}): Promise<EngineWorld> {
-  const { resync = 30_000, allowRemovals = 1_000, isRunning = true } = options
+  const { resync = 30_000, allowRemovals = 1_000, isRunning = true, listener } = options
   const root = mkdtempSync(join(disk, 'reeve-engine-world-'))
   const path = (...names: string[]): string => join(root, ...names)
   const directory = (supervisor: string): string => path('state', 'simulated', supervisor)
@@ -125,7 +136,10 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
     return { pid, parent: 1, group: pid, session: pid, hasTerminal: false, state: 'S', startTime: String(pid) }
   }
 
+  const events: EngineEvent[] = []
+  const { log, lines } = createLogLines()
   const session = await openSession({
+    log,
     config: path('reeve.yaml'),
     directory: path('manifests'),
     stateDir: path('state'),
@@ -137,7 +151,15 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
   const queue = createReconcileQueue(clock)
   const passes = { working: 0, all: 0 }
   let isQuiet = false
-  const reconciliation = createReconciliation(session, { queue, listener() {}, allowRemovals, drifted() {} })
+  const reconciliation = createReconciliation(session, {
+    queue,
+    allowRemovals,
+    drifted() {},
+    listener(event) {
+      events.push(event)
+      listener?.(event)
+    },
+  })
   const watch = createSupervisorWatch((name, service) => {
     const facility = service === undefined ? undefined : reconciliation.facilityAt(name, service)
     if (facility === undefined) queue.full()
@@ -169,6 +191,10 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
     }
   }
 
+  function facility(name: string): FacilityStatus | undefined {
+    return reconciliation.status().facilities.find(one => one.name === name)
+  }
+
   return {
     clock,
     meddled,
@@ -189,9 +215,13 @@ export async function createEngineWorld(options: EngineWorldOptions = {}): Promi
     apply: ({ session: own = session, ...more } = {}) =>
       clock.advanceUntil(applyOnce(own, { signal: new AbortController().signal, listener() {}, ...more })),
     control: reconciliation.control,
+    events,
+    log: lines,
+    history: () => readHistory(session.configuration.stateDirectory, createReadHost()),
     status: () => reconciliation.status(),
+    facility,
     condition(name, type) {
-      const found = reconciliation.status().facilities.find(facility => facility.name === name)
+      const found = facility(name)
       return found && findCondition(found.conditions, type)
     },
     pid: service => supervisor.services.get(`${directory('alpha')}/${service}`)?.process?.pid,

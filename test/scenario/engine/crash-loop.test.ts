@@ -102,15 +102,6 @@ for (const { scanner, harness } of scanFamilies) {
   })
 }
 
-test.concurrent('PITFALLS 14: a service that was ready for a moment, and crash-loops when apply ends, is not ready', async () => {
-  await using lab = createEngineLab()
-  lab.declare('web', crashing(lab))
-  // By the time that this one is ready, the other has exited several times.
-  lab.declare('slow', { process: longRun(), readySeconds: 3 })
-  const outcome = await lab.apply()
-  expect(outcome.notReady).toEqual([{ facility: 'web', message: looping.message }])
-})
-
 test.concurrent("a service in its supervisor's backoff is started at once by apply, as planned", async () => {
   await using lab = createEngineLab()
   lab.declare('web', waiting(lab))
@@ -181,24 +172,6 @@ test.concurrent('a service killed and restarted by its supervisor shows in statu
   const told = controller.log.filter(({ message }) => message.includes('was killed by signal KILL'))
   expect(told).toHaveLength(1)
   expect(controller.steps()).toEqual(['web/install', 'web/enable', 'web/start'])
-})
-
-test.concurrent('PITFALLS 15: a failed step is no longer reported once the service runs as declared', async () => {
-  await using lab = createEngineLab({ configuration: 'resync: 1s' })
-  const environment = { TOKEN: { fromFile: lab.path('token') } }
-  lab.declare('web', { process: { ...longRun(), environment, restart: { delay: '100ms' } } })
-  const controller = await lab.run()
-  const isStalled = async () => conditionOf(await controller.status('web'), 'Stalled') === 'True'
-  await eventually('it to be Stalled', isStalled)
-  writeFileSync(lab.path('token'), 'x', { mode: 0o600 })
-  // It is no longer Stalled as soon as it runs, however short.
-  await eventually('it to be ready', async () => conditionOf(await controller.status('web'), 'Ready') === 'True')
-  await eventually(
-    'it to be as declared',
-    async () => reasonOf(await controller.status('web'), 'Reconciling') === 'AsDeclared',
-    2_000,
-  )
-  expect(await isStalled()).toBe(false)
 })
 
 test.concurrent('a suspended facility is observed: its drift is in plan, status and log, without steps', async () => {

@@ -6,7 +6,6 @@ import { eventually } from '../../../src/conformance/eventually.ts'
 import type { Provider } from '../../../src/core/contracts/provider.ts'
 import { type Clock, createClock } from '../../../src/host/clock.ts'
 import { createEngineLab, longRun } from '../../labs/engine-lab.ts'
-import { createEngineWorld } from '../../simulation/engine-world.ts'
 
 /** No resync within the test: only a hint can help. */
 const byHint = { configuration: 'resync: 1h' }
@@ -98,47 +97,6 @@ test.concurrent('a supervisor that cannot be watched is polled every 30 s', asyn
   const controller = await lab.run({ clock })
   await controller.ready('web')
   await eventually('the short rest', () => rest() === 'short')
-})
-
-test('E1: a hint has only its facility observed, and what is blocked because of it is planned anew', async () => {
-  await using world = await createEngineWorld({ resync: 10_000_000 })
-  const { clock, meddled, supervisor } = world
-  const key = (service: string): string => `${world.directory('alpha')}/${service}`
-  const stateOf = (service: string) => supervisor.services.get(key(service))?.state
-  const observed = new Set<string>()
-  let isKnown = true
-  meddled.bend = one => {
-    observed.add(one.service)
-    if (one.service !== 'db' || isKnown) return one
-    return { service: 'db', state: 'unknown', enabled: 'unknown', supervised: false, message: 'no idea' }
-  }
-  world.declare('db', { process: { command: ['/bin/db'] } }, true)
-  world.declare('web', { process: { command: ['/bin/web'] }, dependsOn: ['db'] }, true)
-  world.declare('other', { process: { command: ['/bin/other'] } }, true)
-  const blocked = (): boolean[] =>
-    world.status().facilities.map(({ conditions }) => conditions.some(({ reason }) => reason === 'Blocked'))
-  await eventually('all to run', async () => {
-    await clock.advance(1_000)
-    return [stateOf('db'), stateOf('web'), stateOf('other')].every(state => state === 'running')
-  })
-  await clock.advance(60_000)
-  observed.clear()
-  isKnown = false
-  supervisor.enable(key('db'), true)
-  await clock.advance(1_000)
-  await supervisor.stop(key('web'), true)
-  await clock.advance(1_000)
-  expect([blocked(), stateOf('web')]).toEqual([[true, false, true], 'stopped'])
-  isKnown = true
-  supervisor.enable(key('db'), true)
-  await eventually('web to be started', async () => {
-    await clock.advance(1_000)
-    return stateOf('web') === 'running'
-  })
-  expect([blocked(), [...observed].sort()]).toEqual([
-    [false, false, false],
-    ['db', 'web'],
-  ])
 })
 
 function readQuietly(path: string): string | undefined {

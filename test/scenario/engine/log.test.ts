@@ -6,12 +6,12 @@ import type { ActionResult } from '../../../src/core/contracts/provider.ts'
 import {
   createEngineLab,
   type EngineLab,
-  type LogLine,
   longRun,
   type RunningController,
   reasonOf,
   type Spec,
 } from '../../labs/engine-lab.ts'
+import type { LogLine } from '../../tools/log-lines.ts'
 import { withApplier } from '../../tools/opened-provider.ts'
 
 const quick = 'resync: 1s'

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import type { Control } from '../../../../src/core/contracts/control.ts'
 import { createDirectControl } from '../../../../src/engine/control/direct-control.ts'
-import { readHistory } from '../../../../src/engine/session/history.ts'
+import { takeDown } from '../../../../src/engine/execution/down.ts'
 import { readSuspended } from '../../../../src/engine/session/state-files.ts'
 import { createReadHost } from '../../../../src/host/read-host.ts'
+import { planOf, stepsOf } from '../../../labs/engine-lab.ts'
 import { createEngineWorld, type EngineWorld } from '../../../simulation/engine-world.ts'
 
 const run = (mark = 1): object => ({ process: { command: ['/bin/sleep', String(mark)] } })
@@ -75,13 +76,12 @@ test.for(ways)('a facility without a manifest can be suspended while it is owned
 
 test.for(ways)('suspending and resuming is in the history, %s', async way => {
   await using world = await openGround(way, { web: run() })
-  const history = () => readHistory(world.session.configuration.stateDirectory, createReadHost())
-  const before = history().length
+  const before = world.history().length
   await world.asked.suspend('web')
   await world.asked.suspend('web')
   await world.asked.resume('web')
   await world.asked.act('stop', 'web', { suspend: true })
-  const told = history().slice(before)
+  const told = world.history().slice(before)
   expect(told.map(({ step, trigger, reason }) => [step, trigger, reason])).toEqual([
     ['web/suspend', 'reeve suspend', 'requested'],
     ['web/resume', 'reeve resume', 'requested'],
@@ -103,4 +103,71 @@ test.for(ways)('only an existing facility can be suspended and resumed, %s', asy
     await expect(ask('nope')).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('nope') })
   }
   expect(await world.asked.resume('web')).toEqual({ changed: false, message: 'web is not suspended' })
+})
+
+test('a suspended facility is told apart from one that is up to date, with its state', async () => {
+  await using world = await openGround('without one', { web: run(), db: run() })
+  world.declare('off', { ...run(), suspend: true }, false)
+  await world.asked.act('stop', 'web', { suspend: true })
+  const outcome = await world.apply()
+  expect(outcome.stepsDone).toBe(0)
+  expect(outcome.suspended).toEqual([
+    { facility: 'off', state: 'absent', declared: 'running' },
+    { facility: 'web', state: 'stopped', declared: 'running' },
+  ])
+  expect(outcome.plan.facilities.flatMap(({ name, suspended }) => (suspended ? name : []))).toEqual(['off', 'web'])
+  expect(planOf(outcome.plan, 'db')).not.toHaveProperty('suspended')
+})
+
+test('down ends the suspension of what it removes: declared again, it comes back', async () => {
+  await using world = await openGround('without one', { web: run(), db: run() })
+  for (const name of ['web', 'db']) await world.asked.suspend(name)
+  const ways = { signal: new AbortController().signal, listener() {} }
+  await world.clock.advanceUntil(takeDown(world.session, ['web'], ways))
+  expect(world.marks()).toEqual(['db'])
+  expect(stepsOf(await world.plan())).toEqual(['web/install', 'web/enable', 'web/start'])
+  await world.apply()
+  expect(world.pid('web')).toBeDefined()
+})
+
+test('the controller logs suspensions and resumptions', async () => {
+  await using world = await openGround('with a controller', { web: run() })
+  await world.asked.suspend('web')
+  await world.asked.resume('web')
+  const said = world.log.filter(({ fields }) => fields.trigger !== undefined)
+  expect(said.map(({ level, fields, message }) => [level, fields.facility, message])).toEqual([
+    ['info', 'web', 'web: suspended (requested manually)'],
+    ['info', 'web', 'web: resumed (requested manually)'],
+  ])
+})
+
+test('a suspension can be lifted even if nothing else is known of the facility', async () => {
+  await using world = await openGround('without one', {})
+  world.declare('web', { ...run(), suspend: true }, false)
+  await world.asked.suspend('web')
+  world.declare('web', undefined, false)
+  expect(await world.asked.resume('web')).toEqual({ changed: true, message: 'web is reconciled again' })
+  expect(world.marks()).toEqual([])
+})
+
+test('a running removal is aborted by a suspension', async () => {
+  await using world = await openGround('with a controller', { web: run() })
+  let release = (): void => {}
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  world.meddled.before = ({ id }) => (id === 'web/stop' ? released : undefined)
+  world.declare('web', undefined, true)
+  await world.clock.advance(60_000)
+  const typesOf = (id: string) =>
+    world.events.flatMap(event =>
+      'step' in event && event.step.id === id ? [event.type === 'step-finished' ? event.result : event.type] : [],
+    )
+  expect(typesOf('web/stop').at(-1)).toBe('step-started')
+  await world.asked.suspend('web')
+  release()
+  await world.clock.advance(30_000)
+  expect(typesOf('web/remove')).not.toContain('done')
+  expect(typesOf('web/remove')).not.toEqual([])
+  expect(world.condition('web', 'Reconciling')?.reason).toBe('Suspended')
 })
