@@ -6,8 +6,15 @@ import type { PlanContext } from './plan-input.ts'
 import type { FacilityPlan } from './step.ts'
 import { chainSteps, endingSteps, findStart } from './step-builder.ts'
 
-/** Blocks facilities that would be started after a dependency that cannot be started in this plan, and names it. */
-export function blockDependents(plans: readonly FacilityPlan[], { targets, snapshot }: PlanContext): FacilityPlan[] {
+/**
+ * Blocks facilities that would be started after a dependency that cannot be started in this plan, and names it. `losing`: facilities
+ * whose services are about to be removed, though they may still run, and why.
+ */
+export function blockDependents(
+  plans: readonly FacilityPlan[],
+  losing: ReadonlyMap<string, string>,
+  { targets, snapshot }: PlanContext,
+): FacilityPlan[] {
   const byName = new Map(targets.map(target => [target.facility.name, target]))
   const result = new Map(plans.map(plan => [plan.name, plan]))
   /** Root cause of each facility that is blocked here: named once, however long the chain. */
@@ -16,7 +23,11 @@ export function blockDependents(plans: readonly FacilityPlan[], { targets, snaps
     const plan = result.get(name)
     if (!plan || !findStart(plan.steps)) continue
     for (const dependency of byName.get(name)?.facility.dependsOn ?? []) {
-      const why = whyNotStarted(byName.get(dependency), result.get(dependency), snapshot)
+      const loss = losing.get(dependency)
+      const why =
+        loss === undefined
+          ? whyNotStarted(byName.get(dependency), result.get(dependency), snapshot)
+          : `is about to lose its service: ${loss}`
       if (why === undefined) continue
       const cause = causes.get(dependency) ?? `${dependency}, which ${why}`
       const through = causes.has(dependency) ? `${dependency}, which waits for ${cause}` : cause

@@ -14,24 +14,47 @@ interface Leaving {
   readonly mover?: string
 }
 
+/** Declared facilities whose service is another name of one that is about to be removed, by name, and what to do about it. */
+export interface LeavingNames {
+  readonly all: ReadonlyMap<string, string>
+  /** Those that another facility's plan leaves without a service: not those that have it themselves, and keep it while blocked. */
+  readonly losing: ReadonlyMap<string, string>
+}
+
+export function findLeavingNames(context: PlanContext): LeavingNames {
+  const { ties } = context.snapshot
+  const all = new Map<string, string>()
+  const losing = new Map<string, string>()
+  const leaving = ties ? findLeaving(context) : new Map<string, Leaving>()
+  if (leaving.size === 0) return { all, losing }
+  for (const { facility } of context.targets) {
+    const { alias, identities = [] } = ties?.get(locationKey(facility)) ?? {}
+    const found = alias === undefined ? undefined : identities.flatMap(identity => leaving.get(identity) ?? [])[0]
+    if (alias === undefined || !found) continue
+    const why = describe(facility, alias, found)
+    all.set(facility.name, why)
+    if (found.mover !== facility.name) losing.set(facility.name, why)
+  }
+  return { all, losing }
+}
+
 /**
  * Blocks facilities whose service is another name of one that is about to be removed (E21): what they start, stop or enable would be
  * gone with it, and with it what they left for it.
  */
-export function blockLeavingNames(plans: readonly FacilityPlan[], context: PlanContext): readonly FacilityPlan[] {
-  const { ties } = context.snapshot
-  const leaving = ties ? findLeaving(context) : new Map<string, Leaving>()
-  if (!ties || leaving.size === 0) return plans
-  const targets = new Map(context.targets.map(target => [target.facility.name, target]))
+export function blockLeavingNames(
+  plans: readonly FacilityPlan[],
+  { all }: LeavingNames,
+  { targets }: PlanContext,
+): readonly FacilityPlan[] {
+  if (all.size === 0) return plans
+  const facilities = new Map(targets.map(({ facility }) => [facility.name, facility]))
   return plans.map(plan => {
-    const facility = targets.get(plan.name)?.facility
-    const own = facility && ties.get(locationKey(facility))
-    if (!facility || facility.suspend || own?.alias === undefined) return plan
-    const identity = own.identities.find(one => leaving.has(one))
-    const found = identity === undefined ? undefined : leaving.get(identity)
-    if (!found) return plan
+    const why = all.get(plan.name)
+    const facility = facilities.get(plan.name)
+    if (why === undefined || !facility || facility.suspend) return plan
     if (isWantedAbsent(facility) && plan.blocked === undefined) return withOldStepsOnly(plan)
-    return withHalt(plan, plan.blocked ?? describe(facility, own.alias, found))
+    return withHalt(plan, plan.blocked ?? why)
   })
 }
 

@@ -6,7 +6,7 @@ import { blockDependents, spareUnowned } from './blocking.ts'
 import { blockContradictions } from './contradiction.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
-import { blockLeavingNames } from './leaving-name.ts'
+import { blockLeavingNames, findLeavingNames } from './leaving-name.ts'
 import { blockMeetings, linkMeetings } from './meeting.ts'
 import { makeContext, type PlanContext, type PlanInput } from './plan-input.ts'
 import { findOrphans, planRemoval } from './removal-plan.ts'
@@ -67,8 +67,9 @@ function planTargets(context: PlanContext, hash: Hash, removals: readonly Facili
     context.targets.map(target => planFacility(target, context)),
     context,
   )
-  const apart = blockMeetings(blockLeavingNames(plans, context), context, hash)
-  const able = blockDependents(blockTakenPorts(apart, removals, context, hash), context)
+  const leaving = findLeavingNames(context)
+  const apart = blockMeetings(blockLeavingNames(plans, leaving, context), context, hash)
+  const able = blockDependents(blockTakenPorts(apart, removals, context, hash), leaving.losing, context)
   return spareUnowned(able, context)
 }
 

@@ -33,6 +33,14 @@ describe('E21: a service that is another name of one that is about to be removed
     expect(facilityIn(plan, 'queue').steps.map(({ id }) => id)).toContain('queue/remove@alpha/queue')
   })
 
+  test('blocks those that are to be started after it, though it still runs', () => {
+    for (const suspend of [true, false]) {
+      const web = notThere({ name: 'web', dependsOn: ['other'] })
+      const plan = planCases([unowned({ ...existing, suspend }), web], queueAt('gone'))
+      expect(facilityIn(plan, 'web')).toMatchObject({ steps: [], blocked: expect.stringContaining('about to lose') })
+    }
+  })
+
   test('is blocked while its orphan is removed, or has to wait for complete manifests', () => {
     for (const prune of [true, false]) {
       const plan = planCases([unowned(existing)], { ...queueAt('gone'), prune })
