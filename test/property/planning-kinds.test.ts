@@ -12,7 +12,7 @@ import { assertReported, openPropertyReport } from '../runner/reported-property.
 import { converge, type Pass } from '../simulation/convergence.ts'
 import { healthOf, readinessIn } from '../simulation/execution.ts'
 import { changes } from '../simulation/generation.ts'
-import { readDefinition, refreshHost, type SimulatedHost } from '../simulation/simulated-host.ts'
+import { readDefinition, refreshHost, resolve, type SimulatedHost } from '../simulation/simulated-host.ts'
 import { holdersOf, NOW } from '../simulation/simulated-process.ts'
 import { createStagings, type Scene, stories } from '../simulation/stage.ts'
 
@@ -63,7 +63,7 @@ function findWanted({ targets }: Scene, { plan }: Pass): ResolvedFacility[] {
 function isTaken({ facility }: ResolvedFacility, host: SimulatedHost): boolean {
   const check = facility.health?.check
   const holders = check?.type === 'tcp' ? holdersOf(host, check.port) : []
-  return holders.length > 0 && !holders.includes(locationKey(facility))
+  return holders.length > 0 && !holders.includes(locationKey(resolve(host, facility)))
 }
 
 function portOf(facility: Facility | undefined): number | undefined {
