@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { makePlan } from '../../src/core/plan/planning.ts'
 import type { Plan } from '../../src/core/plan/step.ts'
+import type { Verb } from '../../src/core/plan/verb.ts'
 import { locationKey } from '../../src/core/state/snapshot.ts'
 import { assertReported, openPropertyReport } from '../runner/reported-property.ts'
 import { drawSample, sampled } from '../runner/sample.ts'
@@ -43,7 +44,13 @@ function check(property: (story: Story, staging: Staging) => void): void {
 function whyFailed(name: string, { plan, failed, host, events }: Pass, { newer }: Story, { before }: Scene): string {
   const declaration = newer.find(other => other.name === name)
   if (declaration && !comesUp(declaration)) return 'its program never comes up'
-  if (declaration && isPortTaken(declaration, host)) return 'its port is taken'
+  const isLeft = (key: string): boolean =>
+    plan.facilities.some(one =>
+      one.steps.some(({ verb, target }) => leaves(verb) && locationKey(target ?? one) === key),
+    )
+  // Afterwards, or before: its rollback may have stopped the holder.
+  if (declaration && portHolders(declaration, host).length > 0) return 'its port is taken'
+  if (declaration && !portHolders(declaration, before.host).every(isLeft)) return 'its port was taken'
   // Existing services may be in any state.
   if (declaration?.command === null) return 'the service that is there never comes up'
   // A restart is made of stop and start only if the start is sure to follow: see `isStartedAgain`.
@@ -65,9 +72,14 @@ function isReady(name: string, host: SimulatedHost, declared: readonly Declarati
   return found === undefined || readinessIn(host, resolveFacility(found)).ready
 }
 
-function isPortTaken({ port, supervisor = 'alpha', service, name }: Declaration, host: SimulatedHost): boolean {
+function leaves(verb: Verb): boolean {
+  return verb === 'stop' || verb === 'restart' || verb === 'reload'
+}
+
+/** Others that listen at its port, by `locationKey`. */
+function portHolders({ port, supervisor = 'alpha', service, name }: Declaration, host: SimulatedHost): string[] {
   const own = locationKey(resolve(host, { supervisor, service: service ?? name }))
-  return port !== undefined && holdersOf(host, port).some(key => key !== own)
+  return port === undefined ? [] : holdersOf(host, port).filter(key => key !== own)
 }
 
 describe('plans, over many stories', () => {
