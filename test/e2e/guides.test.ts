@@ -29,6 +29,7 @@ const pages: readonly (readonly [page: string, commands: number])[] = [
   ['docs/manifests.md', 3],
   ['docs/native.md', 4],
   ['docs/pull-requests.md', 7],
+  ['docs/rollouts.md', 9],
 ]
 
 const repository = resolve(import.meta.dirname, '../..')

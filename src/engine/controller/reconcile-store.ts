@@ -39,6 +39,8 @@ export interface ReconcileState {
   readonly lanes: ReadonlyMap<string, LaneFacts>
   /** Some plans wait for others' lanes: see `findOvertaking`. */
   readonly hasDeferred: boolean
+  /** Facilities whose turn in the roll-out it isn't yet. */
+  readonly outOfTurn: ReadonlySet<string>
   /** A requested pass keeps all others from beginning lanes. */
   readonly isHeldBack: boolean
 }
@@ -104,6 +106,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
     conditions,
     lanes,
     hasDeferred: false,
+    outOfTurn: new Set(),
     isHeldBack: false,
   }
 
@@ -161,6 +164,7 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
     },
     deferred(waiting) {
       state.hasDeferred = waiting.some(({ why }) => why === 'overtaking')
+      state.outOfTurn = new Set(waiting.flatMap(({ facility, why }) => (why === 'out-of-turn' ? facility : [])))
     },
     laneBegins(name, digest, asked) {
       lanes.set(name, { digest, isEncouraged: encouraged.delete(name), ...(asked && { asked }) })

@@ -94,7 +94,7 @@ function findFacts({ name, supervisor, service, digest, suspend }: Facility, gro
     ...(blocked === undefined ? {} : { blocked }),
     ...(activity === undefined ? {} : { underWay: activity }),
     // Other steps are under way, or wait for their next try.
-    ...((withheld || isReporting) && findPending(plan)),
+    ...((withheld || isReporting || state.outOfTurn.has(name)) && findPending(plan)),
     ...(message === undefined ? {} : { lastError: message }),
     ...(isUndone && { isUndone }),
     ...(undone === undefined ? {} : { undone }),
