@@ -10,7 +10,7 @@ import { settingsOf } from '../session/settings.ts'
 
 export interface FirstRevision {
   readonly isHealthy: boolean
-  /** Absent: the time was over before, or the host is in report mode. */
+  /** Absent: the time was over before. */
   readonly outcome?: ApplyOutcome
   readonly status: Status
 }
@@ -23,7 +23,7 @@ export interface FirstRevisionOptions {
 }
 
 /**
- * Has the controller apply the revision in force, and waits until all of its facilities are ready. In report mode it only gives the status. Throws ReeveError: `unavailable` if
+ * Has the controller apply the revision in force, and waits until all of its facilities are ready. Throws ReeveError: `unavailable` if
  * the controller has ended, `aborted` by the signal, and what keeps the controller from applying it.
  */
 export async function awaitFirstRevision(
@@ -33,8 +33,6 @@ export async function awaitFirstRevision(
   using limit = openDeadline(session.clock, timeout, [signal])
   const control = await openControl(session)
   if (control.pid === undefined) throw new ReeveError('unavailable', 'the controller has ended; see its log')
-  // Nothing is applied, so nothing becomes healthy.
-  if (session.configuration.mode === 'report') return { status: await control.status(), isHealthy: true }
   const ways = { listener, signal: limit.signal, settings: settingsOf(session, true) }
   const outcome = await control.apply({ fetch: false }, ways).catch((error: unknown) => {
     if (limit.isOver()) return undefined
