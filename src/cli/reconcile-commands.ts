@@ -75,11 +75,8 @@ export function addReconciling(program: Command, run: Run): void {
       run(command, async context => (await import('../commands/run.ts')).run(context, dir, options)),
     )
   add(program, 'bootstrap', 'have this host follow a Git repository: access, host configuration, controller', [
-    [
-      'reeve bootstrap git@example.org:team/hosts.git --path hosts/shop',
-      'makes a deploy key, and waits until it is accepted',
-    ],
-    ['reeve bootstrap https://example.org/team/hosts.git --token-file /etc/reeve/token', 'with a token'],
+    ['reeve bootstrap git@example.org:hosts.git --path shop', 'with a new deploy key'],
+    ['reeve bootstrap https://example.org/hosts.git --token-file token', 'with a token'],
     ['reeve bootstrap /srv/git/hosts.git --dry-run', 'show what it would write and do'],
   ])
     .argument('<URL>', 'https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, or a directory (/PATH, ./PATH)')
@@ -103,9 +100,12 @@ export function addReconciling(program: Command, run: Run): void {
     )
     .option('--supervisor <NAME>', 'who runs the controller (default: see reeve install)')
     .addOption(
-      new Option('--timeout <DURATION>', 'how long to wait for the repository, and then for healthy services')
+      new Option(
+        '--timeout <DURATION>',
+        'how long to wait for the repository, and then for healthy services (default: 10m)',
+      )
         .argParser(duration)
-        .default(600_000, '10m'),
+        .default(600_000),
     )
     .option('--dry-run', 'show what would be written and done; asks no repository')
     .action((url, options, command) =>

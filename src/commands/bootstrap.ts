@@ -195,9 +195,8 @@ async function installAndWait(
   }
 
   const { awaitFirstRevision } = await import('../engine/bootstrap/first-revision.ts')
-  const { timeout } = options
-  const ways = { signal, timeout, listener: progress.listener }
-  const { isHealthy, outcome, status } = await awaitFirstRevision(session, ways).finally(progress.end)
+  const first = await awaitFirstRevision(session, progress.listener, patience).finally(progress.end)
+  const { isHealthy, outcome, status } = first
   const isInvalid = outcome !== undefined && (await reportDiagnostics(outcome.plan.diagnostics, err))
   if (outcome && outcomeProblems(outcome).length > 0) {
     err.write(outcomeText(outcome, { command, interrupted: false, colors: err.colors }))
@@ -205,7 +204,7 @@ async function installAndWait(
   const now = io.clock.now()
   out.write(`\n${status.source ? `${sourceText(status.source, out, now)}\n` : ''}${statusText(status, out, now)}`)
   if (!isHealthy || isInvalid) {
-    const late = outcome ? '' : ` within ${formatDuration(timeout)}`
+    const late = outcome ? '' : ` within ${formatDuration(options.timeout)}`
     err.write(`The revision is not healthy${late}. The controller goes on: see reeve status.\n`)
     return 1
   }

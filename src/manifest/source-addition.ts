@@ -71,10 +71,10 @@ function expectNoOther(
   wish: SourceWish,
 ): GitSourceConfiguration | undefined {
   const refuse = (found: string, remedy: string): ReeveError =>
-    new ReeveError('refused', `${file} ${found}; reeve bootstrap changes nothing that stands there. ${remedy}`)
+    new ReeveError('refused', `${file} ${found}, and reeve bootstrap changes no setting that is there: ${remedy}`)
   if (manifests !== undefined || source?.type === 'link') {
     const name = manifests === undefined ? 'source.link' : 'manifests'
-    throw refuse(`says with ${name} where the manifests are`, `Remove ${name} from it, and run reeve bootstrap again`)
+    throw refuse(`sets ${name}`, `remove ${name}, and run reeve bootstrap again`)
   }
   if (!source) return undefined
   const { url, wish: reference, path, access, verify } = source
@@ -88,8 +88,8 @@ function expectNoOther(
   for (const [name, now, wanted] of settings) {
     if (wanted === undefined || now === wanted) continue
     throw refuse(
-      `has ${now === undefined ? `source.git without ${name}` : `source.git.${name}: ${now}`}, where ${wanted} was asked for`,
-      'Edit the file and run reeve install, or ask for what it says',
+      `has ${now === undefined ? `source.git without ${name}` : `source.git.${name}: ${now}`}, not ${wanted}`,
+      'edit the file and run reeve install, or run reeve bootstrap with what the file says',
     )
   }
   return source

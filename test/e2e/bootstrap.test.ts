@@ -1,9 +1,13 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../src/conformance/eventually.ts'
-import { openCliFixture, type Running, sleeper } from '../labs/cli-fixture.ts'
+import { type Outcome, openCliFixture, type Running, reevePath, sleeper } from '../labs/cli-fixture.ts'
 import { openFreshHost } from '../labs/fresh-host.ts'
 import { createGitLab, serveByHttps, serveBySsh } from '../labs/git-lab.ts'
+import { asUser, nobody, scanFamilies } from '../labs/scan-lab.ts'
 import { createSigningKeys } from '../labs/signing-keys.ts'
 import { has } from '../runner/requirements.ts'
 
@@ -24,7 +28,7 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     const declining = begin()
     await eventually('it asks', () => declining.stdout().includes('[y/N]'))
     expect(declining.stdout()).toContain(`ssh-ed25519 ${server.fingerprint}`)
-    declining.child.stdin?.write('\r')
+    declining.child.stdin?.write('\x03')
     expect(await declining.ended).toMatchObject({
       exitCode: 1,
       stdout: expect.stringContaining('Nothing was changed.'),
@@ -75,6 +79,10 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     expect(wrong.stderr).toContain(`no host key of 127.0.0.1`)
     expect(wrong.stderr).toContain(server.fingerprint)
     expect(written()).toEqual([])
+    const known = (file: string): Promise<Outcome> => home.reeve(words(server.url, '--known-hosts', file))
+    expect((await known('none')).stderr).toContain(`none has no host key of 127.0.0.1, port `)
+    expect((await known(server.wrong.knownHosts)).stderr).toContain('Host key verification failed')
+    expect(written()).toEqual(['deploy-key', 'deploy-key.pub', 'state'])
 
     const accept = ['--accept-host-key', server.fingerprint]
     const running = home.start(words(server.url, ...accept))
@@ -125,7 +133,7 @@ test.skipIf(!has('runsvdir'))(
       `${configuration}source:\n  git:\n    url: ${lab.upstream}\n    branch: main\n    path: hosts/shop\n`,
     )
     const refused = await home.reeve(words('/srv/other.git'))
-    expect(refused.stderr).toContain(`has source.git.url: ${lab.upstream}, where /srv/other.git was asked for`)
+    expect(refused.stderr).toContain(`has source.git.url: ${lab.upstream}, not /srv/other.git`)
   },
 )
 
@@ -152,6 +160,43 @@ test.skipIf(!has('runsvdir'))('on a host in report mode only the controller is i
   expect(await home.succeed(['uninstall', '--yes'])).toContain('1 removed')
   home.write('reeve.yaml', configuration)
 })
+
+test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd') || process.geteuid?.() !== 0)(
+  'without root and without a host configuration, all is written to the home of the user',
+  { timeout },
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), 'reeve-home-'))
+    onTestFinished(() => rmSync(home, { recursive: true, force: true }))
+    chownSync(home, nobody, nobody)
+    const [runit] = scanFamilies
+    if (!runit) throw new Error('no runit')
+    const supervisor = await runit.userHarness.setUp(home)
+    onTestFinished(() => supervisor.tearDown())
+    const manifest = { apiVersion: 'reeve/v1', kind: 'Supervisor', metadata: { name: 'mine' } }
+    const options = { ...supervisor.options, owner: 'nobody' }
+    using lab = createGitLab()
+    lab.commit({
+      'web.yaml': sleeper('web'),
+      'runit.yaml': JSON.stringify({ ...manifest, spec: { type: 'runit', runit: options } }),
+    })
+    // The server accepts the key as soon as it is there.
+    await using server = await serveBySsh(lab, { authorized: join(home, '.config/reeve/deploy-key.pub') })
+    const reeve = (...args: string[]) => {
+      const [program = '', ...words] = asUser([process.execPath, reevePath, ...args])
+      return spawnSync(program, words, { cwd: home, env: { HOME: home, PATH: process.env.PATH }, encoding: 'utf8' })
+    }
+    onTestFinished(() => void [reeve('uninstall', '--yes'), reeve('down', '--yes')])
+    const accept = ['--accept-host-key', server.fingerprint]
+    const { stdout, stderr } = reeve('bootstrap', server.url, '--supervisor', 'mine', ...accept)
+    expect(stdout, stderr).toContain('This host follows the repository.')
+    expect(readFileSync(join(home, '.config/reeve/reeve.yaml'), 'utf8')).toMatch(/^# Written by reeve bootstrap/)
+    const facts = statSync(join(home, '.config/reeve/deploy-key'))
+    expect([facts.uid, facts.mode & 0o777]).toEqual([nobody, 0o600])
+    expect(JSON.parse(reeve('status', '-o', 'json').stdout).facilities).toMatchObject([
+      { name: 'web', state: 'running' },
+    ])
+  },
+)
 
 test('--dry-run shows what it would write and do, and writes nothing', async () => {
   const home = openCliFixture()

@@ -9,11 +9,14 @@ import { openSource } from '../session/source-opening.ts'
 import { findController, takeWriterLock } from '../session/writer-lock.ts'
 import { type Hindrance, keepTrying, type PatienceOptions } from './patience.ts'
 
-/** Repository of the host configuration, for this process alone until it is disposed of. */
-export interface OpenedRepository extends Disposable {
+/** Repository of the host configuration. */
+interface Repository {
   /** Fetches the wanted revision, and puts it into force. How it went is in the status. */
   sync(signal: AbortSignal): Promise<SourceStatus>
 }
+
+/** The same, for this process alone until it is disposed of. */
+interface OpenedRepository extends Repository, Disposable {}
 
 /** The Git repository that the host configuration names. */
 export function sourceOf({ configuration: { source } }: Session): GitSourceConfiguration {
@@ -58,7 +61,7 @@ const passingOverSsh: ReadonlySet<string> = new Set([...passing, 'Authentication
  * Waits until the wanted revision could be read. Throws ReeveError: `failed` for what waiting doesn't mend, and what `keepTrying` throws.
  */
 export function awaitRevision(
-  repository: OpenedRepository,
+  repository: Repository,
   { url, wish, access }: GitSourceConfiguration,
   options: PatienceOptions,
 ): Promise<SourceStatus> {

@@ -72,22 +72,17 @@ describe('the text of a host configuration with a source', () => {
   })
 
   test.each<[string, string, SourceFlags, string]>([
-    ['manifests: /srv/manifests\n', ssh, {}, 'Remove manifests from it'],
-    ['source: { link: /srv/current }\n', ssh, {}, 'Remove source.link from it'],
-    [
-      `source: { git: { url: /srv/other.git } }\n`,
-      ssh,
-      {},
-      `source.git.url: /srv/other.git, where ${ssh} was asked for`,
-    ],
-    [`source: { git: { url: "${ssh}" } }\n`, ssh, { branch: 'b' }, 'source.git without branch, where b was asked for'],
+    ['manifests: /srv/manifests\n', ssh, {}, 'sets manifests, and'],
+    ['source: { link: /srv/current }\n', ssh, {}, 'sets source.link, and'],
+    [`source: { git: { url: /srv/other.git } }\n`, ssh, {}, `source.git.url: /srv/other.git, not ${ssh}`],
+    [`source: { git: { url: "${ssh}" } }\n`, ssh, { branch: 'b' }, 'source.git without branch, not b'],
     [`source: { git: { url: "${ssh}", tag: v1 } }\n`, ssh, { branch: 'b' }, 'source.git without branch'],
-    [`source: { git: { url: "${ssh}", path: a } }\n`, ssh, { path: 'b' }, 'source.git.path: a, where b was asked for'],
+    [`source: { git: { url: "${ssh}", path: a } }\n`, ssh, { path: 'b' }, 'source.git.path: a, not b'],
     [
       `source: { git: { url: "${ssh}", auth: { knownHosts: /a } } }\n`,
       ssh,
       { knownHosts: '/b' },
-      'source.git.auth.knownHosts: /a, where /b was asked for',
+      'source.git.auth.knownHosts: /a, not /b',
     ],
     [
       `source: { git: { url: "${ssh}", verify: { gpgKeyring: /a } } }\n`,
