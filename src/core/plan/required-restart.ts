@@ -1,5 +1,5 @@
 import type { Facility, OnChange } from '../model/facility.ts'
-import type { ResolvedFacility } from '../model/resolved-facility.ts'
+import type { ResolvedFacility, ResolvedFile } from '../model/resolved-facility.ts'
 import { wasThere } from '../state/file-age.ts'
 import type { Observed } from '../state/observed.ts'
 import { lookUpByPlace, placeOf } from '../state/place.ts'
@@ -29,15 +29,9 @@ export function findRequiredRestart(
   // its supervisor forgets what it had loaded, a change runs it again only in the plan that writes it.
   if (!loaded && !hasProcess(observed) && !isChanging) return undefined
   const due: OnChange[] = []
-  const isLoaded = loaded?.definition === definition.digest || (loaded && loaded.definition === target.formerDigest)
-  if (!isLoaded) due.push(facility.onChange)
-  const read = new Map(Object.entries(loaded?.files ?? {}))
-  const digestOf = lookUpByPlace(read, snapshot)
-  for (const file of target.files) {
-    const digest = digestOf(file.path) ?? findUntold(file.path, observed, snapshot)
-    if (digest !== file.digest) due.push(file.onChange)
-  }
-  for (const [path, digest] of read) {
+  if (!hasLoaded(target, observed)) due.push(facility.onChange)
+  for (const file of findUnread(target, observed, snapshot)) due.push(file.onChange)
+  for (const [path, digest] of Object.entries(loaded?.files ?? {})) {
     // Dropped from the manifest, unless another facility declares the file.
     if (digest !== 'absent' && !declaredFiles.has(placeOf(path, snapshot))) due.push(facility.onChange)
   }
@@ -45,6 +39,21 @@ export function findRequiredRestart(
   if (!due.includes('reload')) return undefined
   if (!hasProcess(observed)) return 'restart' // no process to reload
   return canReload(facility, observed) ? 'reload' : 'restart'
+}
+
+/** The process has loaded the declared definition, and the declared content of each file. */
+export function isUpToDate(target: ResolvedFacility, observed: Observed, snapshot: Snapshot): boolean {
+  return hasLoaded(target, observed) && findUnread(target, observed, snapshot).length === 0
+}
+
+function hasLoaded({ definition, formerDigest }: ResolvedFacility, { loaded }: Observed): boolean {
+  return loaded !== undefined && (loaded.definition === definition?.digest || loaded.definition === formerDigest)
+}
+
+/** Files whose declared content the process has not loaded, as far as is known. */
+function findUnread({ files }: ResolvedFacility, observed: Observed, snapshot: Snapshot): readonly ResolvedFile[] {
+  const digestOf = lookUpByPlace(new Map(Object.entries(observed.loaded?.files ?? {})), snapshot)
+  return files.filter(({ path, digest }) => (digestOf(path) ?? findUntold(path, observed, snapshot)) !== digest)
 }
 
 /** If it is unknown what the process has loaded: the digest of the present file, if that is older than the process. */

@@ -3,7 +3,6 @@ import type { Status } from '../../core/contracts/status.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Location } from '../../core/state/snapshot.ts'
-import { locationKey } from '../../core/state/snapshot.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { Refresh } from '../refresh/refresh.ts'
 import { concludeAction, findUndoing, planManualAction } from './manual-action.ts'
@@ -49,8 +48,7 @@ export function createControllerControl(options: ControllerControlOptions): Host
         await executor.settled(name)
       }
       const refresh = await options.look(facility ? [facility] : [], facility ? [] : [at])
-      const observed = refresh.snapshot.services.get(locationKey(at))
-      const action = planManualAction(verb, { ...at, name }, observed, refresh.targets[0], wish)
+      const action = planManualAction(verb, { ...at, name }, refresh.snapshot, refresh.targets[0], wish)
       // An action that is refused doesn't suspend the facility.
       if (wish.suspend) mark ??= options.setSuspended(name, true, `reeve ${verb}`)
       if ('outcome' in action) return concludeAction(verb, name, action, { mark })

@@ -200,8 +200,7 @@ async function act(
   const target = planRun.refresh.targets.find(({ facility }) => facility.name === name)
   const at = findFacility(planRun, name, session)
   if (!at) throw notFound(name, session)
-  const observed = planRun.refresh.snapshot.services.get(locationKey(at))
-  const action = planManualAction(verb, { ...at, name }, observed, target, options)
+  const action = planManualAction(verb, { ...at, name }, planRun.refresh.snapshot, target, options)
   // An action that is refused doesn't suspend the facility.
   const trigger = `reeve ${verb}`
   const mark = options.suspend ? setMark(session, planRun, { name, suspended: true, at, trigger }) : undefined

@@ -1,11 +1,12 @@
 import type { ControlOptions, ControlOutcome, ControlVerb } from '../../core/contracts/control.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
-import { canReload } from '../../core/plan/required-restart.ts'
+import { canReload, isUpToDate } from '../../core/plan/required-restart.ts'
 import { describeNoStart, isServing } from '../../core/plan/start-blocker.ts'
 import type { FacilityPlan } from '../../core/plan/step.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
-import type { Activation, Observed } from '../../core/state/observed.ts'
+import type { Activation } from '../../core/state/observed.ts'
+import { locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 
 /** Manual action as a plan of one step, or its outcome if there is nothing to do. */
 export type ManualAction = Act | { readonly outcome: ControlOutcome }
@@ -21,10 +22,11 @@ export interface Act {
 export function planManualAction(
   verb: ControlVerb,
   at: { readonly name: string; readonly supervisor: string; readonly service: string },
-  observed: Observed | undefined,
+  snapshot: Snapshot,
   target: ResolvedFacility | undefined,
   options: ControlOptions,
 ): ManualAction {
+  const observed = snapshot.services.get(locationKey(at))
   if (!observed || observed.state === 'unknown' || observed.state === 'absent') {
     const why =
       observed?.message ??
@@ -39,7 +41,7 @@ export function planManualAction(
   if (options.ifStopped && observed.state !== 'stopped' && observed.state !== 'failed') {
     return nothing(`${at.name} is ${observed.state}, not stopped: nothing done`)
   }
-  if (options.ifChanged && !isOutOfDate(observed, target)) {
+  if (options.ifChanged && target?.definition && isUpToDate(target, observed, snapshot)) {
     return nothing(`${at.name} runs with its present configuration: nothing done`)
   }
   const { activation } = observed
@@ -142,10 +144,4 @@ export function concludeAction(
 
 function nothing(message: string): { outcome: ControlOutcome } {
   return { outcome: { changed: false, message } }
-}
-
-/** Whether the process runs with an older definition or files than are declared. */
-function isOutOfDate(observed: Observed, target: ResolvedFacility | undefined): boolean {
-  if (!target?.definition || observed.loaded?.definition !== target.definition.digest) return true
-  return target.files.some(file => observed.loaded?.files[file.path] !== file.digest)
 }
