@@ -294,6 +294,7 @@ export async function proveFields(lab: Lab, capable: readonly PortableField[]): 
     }
     assert.deepEqual(failures, [])
   } finally {
-    rmSync(open, { recursive: true })
+    // Services that are started over and over may still write here.
+    rmSync(open, { recursive: true, maxRetries: 10 })
   }
 }

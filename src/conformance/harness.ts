@@ -10,6 +10,11 @@ export interface ConformanceHarness {
   readonly module?: string
   /** Time in ms that an immediate action of the supervisor may take. Default: 60,000. */
   readonly patience?: number
+  /**
+   * How many services the suite declares at once, at least 20. Default: 300. Fewer for a supervisor that acts on one after the other, and
+   * would need minutes for so many.
+   */
+  readonly many?: number
   /** Starts a supervisor for one test case in `directory`, which is empty and removed afterwards. */
   setUp(directory: string): Promise<ConformanceSupervisor>
 }
