@@ -95,14 +95,17 @@ export interface ApplierTools extends ObserverTools {
 /** Looks at the supervisor of one instance. Dispose of it twice, and it is as once; what was asked and not answered then fails. */
 export interface Observer extends Disposable {
   // Required.
-  /** Is the supervisor there, and does it answer? */
+  /** Whether the supervisor is there and answers. One that throws ReeveError `unavailable` doesn't, for that reason. */
   probe(): Promise<Availability>
   /**
    * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
    * supervisors that nobody names: what isn't on this host at all holds none.
    */
   list(): Promise<OwnedService[]>
-  /** The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer. */
+  /**
+   * The state of each named service: many at once, as cheaply as the supervisor allows. Every name gets an answer; if this throws
+   * ReeveError `unavailable`, as a query of the host does, all are `unknown` for that reason.
+   */
   observe(services: readonly string[]): Promise<Map<string, Observed>>
 
   // Most want these.

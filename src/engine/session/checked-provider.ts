@@ -1,4 +1,4 @@
-import type { Applier, Observer, Provider } from '../../core/contracts/provider.ts'
+import type { Applier, Availability, Observer, Provider } from '../../core/contracts/provider.ts'
 import { describeValue, isObject } from '../../core/outside-value.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { type Observed, unknownService } from '../../core/state/observed.ts'
@@ -70,7 +70,7 @@ function checkObserver(type: string, observer: Observer): Observer {
   return {
     ...observer,
     async probe() {
-      const answer = await observer.probe()
+      const answer = await observer.probe().catch(notReached)
       expectNone(type, 'probe', findAvailabilityFault(answer))
       return answer
     },
@@ -80,12 +80,24 @@ function checkObserver(type: string, observer: Observer): Observer {
       return answer
     },
     async observe(services) {
-      const answer: ReadonlyMap<string, Observed> = await observer.observe(services)
+      const notObserved = (error: unknown) =>
+        new Map(services.map(name => [name, unknownService(name, reasonOf(error))]))
+      const answer: ReadonlyMap<string, Observed> = await observer.observe(services).catch(notObserved)
       expectNone(type, 'observe', answer instanceof Map ? undefined : 'no Map')
       return new Map(services.map(service => [service, believe(type, service, answer.get(service))]))
     },
     [Symbol.dispose]: disposal(observer),
   }
+}
+
+/** Of a supervisor that can't be asked: any other error is a fault of the provider. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ReeveError && error.code === 'unavailable') return error.message
+  throw error
+}
+
+function notReached(error: unknown): Availability {
+  return { available: false, reason: reasonOf(error) }
 }
 
 function checkApplier(type: string, applier: Applier, clock: Clock): Applier {

@@ -9,6 +9,7 @@ import type {
 } from '../../../../src/core/contracts/provider.ts'
 import type { Definition } from '../../../../src/core/model/definition.ts'
 import type { Instance } from '../../../../src/core/model/facility.ts'
+import { ReeveError } from '../../../../src/core/reeve-error.ts'
 import type { Observed } from '../../../../src/core/state/observed.ts'
 import { createCheckedProvider } from '../../../../src/engine/session/checked-provider.ts'
 import { createManualClock } from '../../../tools/manual-clock.ts'
@@ -68,6 +69,18 @@ test.each<[string, Rendered, string | undefined]>([
   const ask = () => render(facility, instance, ownership)
   if (fault === undefined) expect(ask()).toBe(rendered)
   else expect(ask).toThrow(fault)
+})
+
+test('a supervisor that cannot be asked is unavailable, and its services unknown, for the reason that its provider throws', async () => {
+  const refuse = () => Promise.reject(new ReeveError('unavailable', 'nothing listens at /run/monit.sock'))
+  const one = observer({ probe: refuse, observe: refuse })
+  expect(await one.probe()).toEqual({ available: false, reason: 'nothing listens at /run/monit.sock' })
+  const found = (await one.observe(['web', 'db'])).get('db')
+  expect(found).toMatchObject({ service: 'db', state: 'unknown', message: 'nothing listens at /run/monit.sock' })
+  const fail = () => Promise.reject(new TypeError('body is undefined'))
+  const faulty = observer({ probe: fail, observe: fail })
+  await expect(faulty.probe()).rejects.toThrow('body is undefined')
+  await expect(faulty.observe(['web'])).rejects.toThrow('body is undefined')
 })
 
 test('render that returns a promise is rejected with a message that says so', () => {
