@@ -2,6 +2,7 @@
  * What outside providers and other programs may build on. Everything else is Reeve's own affair.
  */
 
+export { type DefinitionText, defineTexts, readTexts } from '../providers/posix/marked-text.ts'
 export { readOwnership } from '../providers/posix/marker.ts'
 export { quoteWord, quoteWords } from '../providers/posix/shell-quoting.ts'
 export { abortionOf, failureOf } from './authoring/action-report.ts'
@@ -14,6 +15,8 @@ export {
   type VerbActs,
   type WaitOptions,
 } from './authoring/each-action.ts'
+export { type EndOptions, endGroup, type ProcessGroup } from './authoring/process-group.ts'
+export { countRestarts } from './authoring/restart-count.ts'
 export type * from './core/contracts/bus.ts'
 export type * from './core/contracts/clock.ts'
 export type * from './core/contracts/host.ts'

@@ -1,7 +1,7 @@
 // @ts-check
 import { createHash } from 'node:crypto'
 import { basename, join } from 'node:path'
-import { eachAction } from 'reeve'
+import { eachAction, endGroup } from 'reeve'
 
 /**
  * A whole provider, for a tiny supervisor made of files: a shell keeps each service running, and notes in a file what it runs. Put your
@@ -64,7 +64,7 @@ export default function createProvider() {
   }
 }
 
-/** In ms: how long a run must last to count as good, and how long a stop may take. */
+/** In ms: how long a run must last to count as good, and how long a start may take. */
 const GOOD_RUN = 10_000
 const PATIENCE = 10_000
 
@@ -137,18 +137,11 @@ function readRun(host, path) {
  */
 function verbsOf(instance, host, clock) {
   /** @type {import('reeve').Act} */
-  async function stop({ service, waitUntil }) {
-    const path = paths(instance, service)
-    const { group } = readRun(host, path) ?? {}
-    if (group !== undefined) host.kill(-group, 'SIGTERM')
-    const end = clock.elapsed() + PATIENCE
-    await waitUntil(() => {
-      const run = readRun(host, path)
-      if (run && clock.elapsed() > end) host.kill(-run.group, 'SIGKILL')
-      return !run
-    })
-    // Its leftover process.
-    if (group !== undefined) host.kill(-group, 'SIGKILL')
+  async function stop(task) {
+    const path = paths(instance, task.service)
+    const run = readRun(host, path)
+    // The keeper ends with the service: they are one group.
+    if (run) await endGroup({ pid: run.keeper, group: run.group }, task, { host, clock })
     host.removeFile(path.run)
   }
 

@@ -4,16 +4,16 @@ import type { Clock } from '../core/contracts/clock.ts'
  * Coalesces requests into as few runs of `act` as possible, of which no two overlap: each caller gets the outcome of the first run that
  * begins after its request. `gather`: waited for before each run, for others to come in time.
  */
-export function coalesce(act: () => Promise<unknown>, gather?: () => Promise<void>): () => Promise<void> {
-  let running: Promise<unknown> | undefined
-  let next: Promise<void> | undefined
+export function coalesce<T>(act: () => Promise<T>, gather?: () => Promise<void>): () => Promise<T> {
+  let running: Promise<T> | undefined
+  let next: Promise<T> | undefined
 
-  async function begin(): Promise<void> {
+  async function begin(): Promise<T> {
     await running?.catch(() => {}) // told to those who asked for that one
     await gather?.()
     next = undefined
     running = act()
-    await running
+    return running
   }
 
   return () => {

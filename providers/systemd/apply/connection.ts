@@ -13,7 +13,7 @@ export interface Connection {
   readonly bus: WriteBus
   readonly jobs: Jobs
   /** Resolves when systemd has read what is on the disk now: one daemon-reload, which takes long, does for many. */
-  reload(): Promise<void>
+  reload(): Promise<unknown>
   /** Resolves when the units are removed, with those of others. */
   remove(going: Going): Promise<void>
   readonly clock: Clock

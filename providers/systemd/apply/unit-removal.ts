@@ -23,7 +23,7 @@ interface Context {
   readonly host: WriteHost
   readonly layout: Layout
   /** See `Connection`. */
-  reload(): Promise<void>
+  reload(): Promise<unknown>
 }
 
 /** Removes all links, then all files, then does one daemon-reload. systemd goes through all links for each call. */
