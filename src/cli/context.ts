@@ -84,6 +84,12 @@ export async function openCommandSession(
 
 export type OutputFormat = 'text' | 'json'
 
+/** Options of a command that answers in either format, about a manifests directory. */
+export interface AnswerOptions {
+  readonly output: OutputFormat
+  readonly manifests?: string
+}
+
 /** Indented JSON and a newline: the same value gives the same bytes. */
 export function jsonText(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`

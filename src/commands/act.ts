@@ -1,15 +1,12 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { stepUnderWayText } from '../cli/reason-text.ts'
 import { forEachName } from '../cli/several-names.ts'
 import type { ControlOptions, ControlVerb } from '../core/contracts/control.ts'
 
-export interface ActOptions extends ControlOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
-}
+export interface ActOptions extends ControlOptions, AnswerOptions {}
 
 /** `reeve start|stop|restart|reload|enable|disable NAME...`: one action on each now, one after the other. */
 export async function act(

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, jsonText, openCommandSession, openLog } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 import { type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
@@ -16,9 +16,7 @@ import type { SavedPlan } from '../core/plan/step.ts'
 import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import { localFiles } from '../manifest/read/manifest-files.ts'
 
-export interface ApplyOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface ApplyOptions extends AnswerOptions {
   readonly plan?: string
   readonly allowRemovals?: number
   readonly fetch?: boolean

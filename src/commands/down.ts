@@ -1,14 +1,12 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { carryOutRemoval } from '../cli/removal.ts'
 import { count } from '../cli/screen.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 
-export interface DownOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface DownOptions extends AnswerOptions {
   readonly yes?: boolean
 }
 

@@ -1,13 +1,11 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, jsonText, openCommandSession } from '../cli/context.ts'
 import { historyText } from '../cli/history-table.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 
-export interface HistoryOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface HistoryOptions extends AnswerOptions {
   readonly limit?: number
 }
 

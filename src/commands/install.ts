@@ -1,5 +1,5 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, jsonText, openCommandSession, openLog } from '../cli/context.ts'
 import { type InstallationWish, installController, planInstallation, reportInstallation } from '../cli/installing.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 import { expectDirectory, namedDirectory } from '../cli/named-directory.ts'
@@ -7,9 +7,7 @@ import { outcomeText } from '../cli/outcome-text.ts'
 import { planText } from '../cli/plan-text.ts'
 import { startProgress } from '../cli/progress.ts'
 
-export interface InstallOptions extends InstallationWish {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface InstallOptions extends InstallationWish, AnswerOptions {
   readonly dryRun?: boolean
 }
 

@@ -1,5 +1,5 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, jsonText, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { openFullScreen } from '../cli/full-screen.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
@@ -12,9 +12,7 @@ import type { Diagnostic } from '../core/model/diagnostic.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Session } from '../engine/session/session.ts'
 
-export interface StatusOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface StatusOptions extends AnswerOptions {
   readonly watch?: boolean
 }
 

@@ -1,20 +1,15 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, jsonText, openCommandSession } from '../cli/context.ts'
 import { expectDirectory, namedDirectory } from '../cli/named-directory.ts'
 import type { Screen } from '../cli/screen.ts'
 import { type Column, tableText } from '../cli/table.ts'
 import type { SupervisorReport } from '../engine/refresh/supervisor-list.ts'
 
-export interface SupervisorsOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
-}
-
 /** Lists supervisors and their availability. */
 export async function supervisors(
   context: CommandContext,
   directory: string | undefined,
-  options: SupervisorsOptions,
+  options: AnswerOptions,
 ): Promise<ExitCode> {
   const named = namedDirectory(directory, options.manifests)
   const session = await openCommandSession(context, named)

@@ -1,18 +1,13 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, openCommandSession } from '../cli/context.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { forEachName } from '../cli/several-names.ts'
 import type { Control } from '../core/contracts/control.ts'
 
-export interface SuspendOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
-}
-
 export async function suspend(
   context: CommandContext,
   names: readonly string[],
-  options: SuspendOptions,
+  options: AnswerOptions,
 ): Promise<ExitCode> {
   return tell(context, names, options, (control, name) => control.suspend(name))
 }
@@ -20,7 +15,7 @@ export async function suspend(
 export async function resume(
   context: CommandContext,
   names: readonly string[],
-  options: SuspendOptions,
+  options: AnswerOptions,
 ): Promise<ExitCode> {
   return tell(context, names, options, (control, name) => control.resume(name))
 }
@@ -28,7 +23,7 @@ export async function resume(
 async function tell(
   context: CommandContext,
   names: readonly string[],
-  options: SuspendOptions,
+  options: AnswerOptions,
   ask: (control: Control, name: string) => ReturnType<Control['suspend']>,
 ): Promise<ExitCode> {
   const session = await openCommandSession(context, namedDirectory(undefined, options.manifests))

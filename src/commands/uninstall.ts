@@ -1,12 +1,10 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, type OutputFormat, openCommandSession, openLog } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { startProgress } from '../cli/progress.ts'
 import { carryOutRemoval } from '../cli/removal.ts'
 
-export interface UninstallOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface UninstallOptions extends AnswerOptions {
   readonly yes?: boolean
 }
 

@@ -1,12 +1,10 @@
 import type { ExitCode } from '../cli/command-io.ts'
-import { type CommandContext, jsonText, type OutputFormat, openCommandSession } from '../cli/context.ts'
+import { type AnswerOptions, type CommandContext, jsonText, openCommandSession } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
 import { namedDirectory } from '../cli/named-directory.ts'
 import { count } from '../cli/screen.ts'
 
-export interface ValidateOptions {
-  readonly output: OutputFormat
-  readonly manifests?: string
+export interface ValidateOptions extends AnswerOptions {
   readonly host?: boolean
 }
 
