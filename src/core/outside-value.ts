@@ -1,3 +1,4 @@
+import { tryTo } from './try-to.ts'
 /** Values from outside, of which no type tells. */
 
 /** An object of unknown content. */
@@ -9,11 +10,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 /** Undefined if the text is no JSON. */
 export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return tryTo(() => JSON.parse(text))
 }
 
 /** Undefined if the text is no JSON object. */

@@ -1,4 +1,5 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
+import { tryTo } from '../core/try-to.ts'
 
 /** In /proc/PID/fdinfo, octal: see open(2). */
 const closeOnExec = 0o2000000
@@ -16,11 +17,7 @@ export function closeInheritedDescriptors(): void {
 }
 
 function listDescriptors(): string[] {
-  try {
-    return readdirSync('/proc/self/fd')
-  } catch {
-    return [] // without /proc nothing works that needs it
-  }
+  return tryTo(() => readdirSync('/proc/self/fd')) ?? [] // without /proc nothing works that needs it
 }
 
 function isInherited(fd: number): boolean {

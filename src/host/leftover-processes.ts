@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { tryTo } from '../core/try-to.ts'
 import { listProcesses, readProcessFacts } from './process-facts.ts'
 import { isLiving } from './process-identity.ts'
 
@@ -49,11 +50,7 @@ function readLastPid(): number | undefined {
 }
 
 function hasMark(pid: number, mark: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark)
-  } catch {
-    return false // gone, or another user's
-  }
+  return tryTo(() => readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark)) ?? false // gone, or another user's
 }
 
 function kill(pid: number): void {

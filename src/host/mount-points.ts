@@ -1,5 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { tryTo } from '../core/try-to.ts'
 
 export interface Mount {
   readonly point: string
@@ -12,11 +13,7 @@ export function readMountPoints(): ReadonlySet<string> {
 }
 
 function readMounts(): Mount[] {
-  try {
-    return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
-  } catch {
-    return []
-  }
+  return tryTo(() => parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))) ?? []
 }
 
 /**

@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import type { ReadHost } from '../core/contracts/host.ts'
 import type { PlaceFinder } from '../core/state/place.ts'
+import { tryTo } from '../core/try-to.ts'
 import { isTrustedLink } from './target-path.ts'
 
 type Lookup = Pick<ReadHost, 'facts' | 'readLink' | 'userId'>
@@ -41,7 +42,7 @@ export function createPlaceFinder(host: Lookup): PlaceFinder {
     const above = dirname(here)
     const [facts, around] = [factsOf(here), factsOf(above)]
     if (!facts || !around || !isTrustedLink(facts, around, host.userId())) return undefined
-    const target = tryTo(() => host.readLink(here))
+    const target = tryTo(() => host.readLink(here)) // what can't be inspected is compared by its name
     return target === undefined ? undefined : directory(resolve(above, target))
   }
 
@@ -54,13 +55,4 @@ export function createPlaceFinder(host: Lookup): PlaceFinder {
   }
 
   return { entry, directory }
-}
-
-/** A directory that can't be inspected is compared by its name. */
-function tryTo<T>(look: () => T): T | undefined {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
 }

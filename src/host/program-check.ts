@@ -1,5 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
+import { tryTo } from '../core/try-to.ts'
 import { findElfLoader } from './elf-loader.ts'
 import { describeFacts, findClosedDirectory, may, type RightsOf } from './user-rights.ts'
 
@@ -67,11 +68,7 @@ function findNamedProblem(words: string, check: ProgramCheck, depth: number): st
 }
 
 function exists(path: string, host: ReadHost): boolean {
-  try {
-    return host.facts(path) !== undefined
-  } catch {
-    return false
-  }
+  return tryTo(() => host.facts(path) !== undefined) ?? false
 }
 
 function findFileProblem(path: string, check: ProgramCheck, depth: number): string | undefined {
@@ -112,9 +109,5 @@ function findContentProblem(path: string, facts: FileFacts, check: ProgramCheck,
 }
 
 function tryReadHead(path: string, host: ReadHost): Uint8Array | undefined {
-  try {
-    return host.readPart(path, 0, headLength)?.content
-  } catch {
-    return undefined
-  }
+  return tryTo(() => host.readPart(path, 0, headLength)?.content)
 }

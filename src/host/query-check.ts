@@ -1,6 +1,7 @@
 import type { BusCall } from '../core/contracts/bus.ts'
 import type { CommandRule, QueryRules, SocketQuestion, SocketRule } from '../core/contracts/query-rules.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { tryTo } from '../core/try-to.ts'
 
 /** Whose rules they are, for messages. */
 export interface ProviderQueries extends QueryRules {
@@ -47,11 +48,7 @@ function isPlain(path: string): boolean {
 }
 
 function saysYes(ask: () => unknown): boolean {
-  try {
-    return ask() === true
-  } catch {
-    return false
-  }
+  return tryTo(() => ask() === true) ?? false
 }
 
 function createRefusal(

@@ -3,6 +3,7 @@ import type { FileFacts, ReadHost } from '../core/contracts/host.ts'
 import type { Process } from '../core/model/facility.ts'
 import type { UserIdentity } from '../core/model/user-identity.ts'
 import { describeUnsafePart, type UnsafePart } from '../core/paths/path-safety.ts'
+import { tryTo } from '../core/try-to.ts'
 import { findUnsafeFilePart } from './file-safety.ts'
 import { describeFacts, findClosedDirectory, may } from './user-rights.ts'
 
@@ -40,11 +41,8 @@ export function findServicePaths(process: Process, host: ReadHost): ReadonlySet<
 }
 
 function isUnsafe(path: string, host: ReadHost): boolean {
-  try {
-    return host.userId() === 0 && findUnsafeFilePart(path, host) !== undefined
-  } catch {
-    return true // root can't tell, so it keeps away
-  }
+  // Where root can't tell, it keeps away.
+  return tryTo(() => host.userId() === 0 && findUnsafeFilePart(path, host) !== undefined) ?? true
 }
 
 /** Problem of a path of a process on this host. */
@@ -69,7 +67,8 @@ export function findOutputProblem(
 ): PathProblem | undefined {
   const file = process.output?.file
   if (file === undefined || file === nullDevice) return undefined
-  const message = attempt(() => {
+  // What can't be inspected from here shows when it is used.
+  const message = tryTo(() => {
     const problem = isLoggerLink(file, host) ? undefined : describeKind(file, host.facts(file))
     return problem ?? findWritingProblem(file, process, host, options)
   })
@@ -89,7 +88,7 @@ export function findReadProblems(
 ): readonly PathProblem[] {
   const problems: PathProblem[] = []
   const check = (field: PathProblem['field'], path: string): void => {
-    const message = attempt(() => findReadingProblem(path, process, host, options))
+    const message = tryTo(() => findReadingProblem(path, process, host, options))
     if (message !== undefined) problems.push({ field, message })
   }
   for (const path of process.environmentFiles) check('environmentFiles', path)
@@ -110,15 +109,6 @@ export function describeKind(file: string, facts: FileFacts | undefined): string
 /** Why neither root nor the service's user can do it; for people. */
 export function describeNobody(path: string, unsafe: UnsafePart): string {
   return `root cannot use ${path} for a service that runs as root: ${describeUnsafePart(unsafe)}, or give the service a user of its own`
-}
-
-/** What can't be inspected from here shows when it is used. */
-function attempt(find: () => string | undefined): string | undefined {
-  try {
-    return find()
-  } catch {
-    return undefined
-  }
 }
 
 function findWritingProblem(

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { WriteHost } from '../core/contracts/host.ts'
 import type { UserIdentity } from '../core/model/user-identity.ts'
 import { ReeveError } from '../core/reeve-error.ts'
+import { tryTo } from '../core/try-to.ts'
 import { createTemporaryName } from './atomic-write.ts'
 import { type Clock, createClock } from './clock.ts'
 import type { Perform } from './effects.ts'
@@ -223,9 +224,5 @@ function asUser(user: UserIdentity): [program: string, words: string[], rights: 
 }
 
 function isUtilLinux(path: string): boolean {
-  try {
-    return basename(realpathSync(path)) === 'setpriv'
-  } catch {
-    return false
-  }
+  return tryTo(() => basename(realpathSync(path)) === 'setpriv') ?? false
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
+import { tryTo } from '../core/try-to.ts'
 import type { Clock } from '../host/clock.ts'
 
 export interface RunningServer extends AsyncDisposable {
@@ -36,9 +37,5 @@ export function closeServer(server: Server, clock: Clock): Promise<void> {
 
 /** The requested path; undefined for an invalid one, such as `GET http://[`. */
 export function parseTarget(request: IncomingMessage): URL | undefined {
-  try {
-    return new URL(request.url ?? '/', 'http://reeve')
-  } catch {
-    return undefined
-  }
+  return tryTo(() => new URL(request.url ?? '/', 'http://reeve'))
 }

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { type Layout, runOfFile, runPath } from '../shared/layout.ts'
 
@@ -110,11 +111,7 @@ export function isOwn(host: ReadHost, pid: number): boolean {
 
 /** Command line; undefined if there is no such process or it is unreadable. A zombie's is empty. */
 export function readCommandLine(host: ReadHost, pid: number): readonly string[] | undefined {
-  try {
-    return host.readText(`/proc/${pid}/cmdline`)?.replace(/\0$/, '').split('\0')
-  } catch {
-    return undefined
-  }
+  return tryTo(() => host.readText(`/proc/${pid}/cmdline`)?.replace(/\0$/, '').split('\0'))
 }
 
 /** Time since boot, in clock ticks. */

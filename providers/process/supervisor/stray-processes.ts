@@ -1,3 +1,4 @@
+import { tryTo } from '../../../src/core/try-to.ts'
 import { isLiving } from '../../../src/host/process-identity.ts'
 import { describeBackground, markVariable } from '../../posix/background.ts'
 import { runPath } from '../shared/layout.ts'
@@ -27,14 +28,9 @@ export function findStrays(service: Service, context: Context): number[] {
 function findMarked(mark: string, { name, record }: Service, { host, layout }: Context): number[] {
   const script = runPath(layout, name, record.run, 'sh')
   return host.processes().filter(pid => {
-    return isLiving(host.process(pid)) && hasMark() && scriptOf(readCommandLine(host, pid)) !== script
-
-    function hasMark(): boolean {
-      try {
-        return host.readText(`/proc/${pid}/environ`)?.split('\0').includes(`${markVariable}=${mark}`) ?? false
-      } catch {
-        return false // gone, or another user's
-      }
-    }
+    if (!isLiving(host.process(pid))) return false
+    const environment = tryTo(() => host.readText(`/proc/${pid}/environ`)) // gone, or another user's
+    const hasMark = environment?.split('\0').includes(`${markVariable}=${mark}`)
+    return hasMark && scriptOf(readCommandLine(host, pid)) !== script
   })
 }

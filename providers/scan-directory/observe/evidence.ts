@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import { describeUnsafePart, isProtected, type UnsafePart } from '../../../src/core/paths/path-safety.ts'
 import { ReeveError } from '../../../src/core/reeve-error.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import type { Family } from '../family.ts'
 import type { Place } from '../layout.ts'
 
@@ -101,17 +102,9 @@ export function findStarter(pid: number, host: ReadHost): number | undefined {
 }
 
 function readDirectory(pid: number, host: ReadHost): string | undefined {
-  try {
-    return host.readLink(`/proc/${pid}/cwd`)
-  } catch {
-    return undefined // another user's
-  }
+  return tryTo(() => host.readLink(`/proc/${pid}/cwd`)) // another user's
 }
 
 function readQuietly(path: string, host: ReadHost): string {
-  try {
-    return host.readText(path) ?? ''
-  } catch {
-    return '' // another user's, on a host that hides them
-  }
+  return tryTo(() => host.readText(path) ?? '') ?? '' // another user's, on a host that hides them
 }

@@ -3,6 +3,7 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Availability } from '../../../src/core/contracts/provider.ts'
 import { findInsecurePath } from '../../../src/core/paths/path-permissions.ts'
 import { messageOf } from '../../../src/core/reeve-error.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import { isLiving } from '../../../src/host/process-identity.ts'
 import { findTool } from '../../posix/tools.ts'
 import type { Family, Scanner } from '../family.ts'
@@ -39,19 +40,12 @@ function readScanner(family: Family, directory: string, pid: number, host: ReadH
 }
 
 function readCommandLine(pid: number, host: ReadHost): string[] {
-  try {
-    return (host.readText(`/proc/${pid}/cmdline`) ?? '').split('\0')
-  } catch {
-    return [] // another user's, on a host that hides them
-  }
+  // Another user's, on a host that hides them, can't be read.
+  return tryTo(() => host.readText(`/proc/${pid}/cmdline`)?.split('\0')) ?? []
 }
 
 function resolve(path: string, host: ReadHost): string | undefined {
-  try {
-    return host.realPath(path)
-  } catch {
-    return undefined // another user's
-  }
+  return tryTo(() => host.realPath(path)) // another user's
 }
 
 /** Its first argument that is no option, or without one, its working directory. */

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import type { ProcessFacts, ReadHost } from '../../../src/core/contracts/host.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import { isPipeRead } from '../../../src/host/pipe-reader.ts'
 import { isAlive, isLiving, type ProcessIdentity } from '../../../src/host/process-identity.ts'
 import { isWrapped } from '../../posix/exec-wrapper.ts'
@@ -117,16 +118,8 @@ function listChildren(place: Place, host: ReadHost, proofs: Evidence): ProcessFa
     const facts = host.process(pid)
     if (!isLiving(facts) || facts.parent !== supervisor) return []
     // It runs the log as well, in a directory of its own.
-    return readQuietly(() => host.readLink(`/proc/${pid}/cwd`)) === join(directory, 'log') ? [] : facts
+    return tryTo(() => host.readLink(`/proc/${pid}/cwd`)) === join(directory, 'log') ? [] : facts
   })
-}
-
-function readQuietly<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined // another user's
-  }
 }
 
 /** As far as /proc can tell: it has started what it says, or nothing but a log. */

@@ -1,4 +1,5 @@
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import type { Clock } from '../../../src/host/clock.ts'
 import { readLaunched } from '../definition/records.ts'
 import type { Family } from '../family.ts'
@@ -69,9 +70,7 @@ export function watchServices({ family, layout, host, clock, hint }: WatchOption
 }
 
 function listNames(layout: Layout, host: ReadHost): string[] {
-  try {
-    return (host.readDirectory(layout.definitions) ?? []).filter(name => !name.startsWith('.'))
-  } catch {
-    return [] // it is unreadable, which observing reports
-  }
+  // That it is unreadable is reported by observing.
+  const names = tryTo(() => host.readDirectory(layout.definitions)) ?? []
+  return names.filter(name => !name.startsWith('.'))
 }

@@ -9,6 +9,7 @@ import {
   type ServiceState,
   unknownService,
 } from '../../../src/core/state/observed.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import { isLiving } from '../../../src/host/process-identity.ts'
 import { createAgeReader } from '../../posix/process-age.ts'
 import { findUnits, type LoadedUnit, readNumber, readProperty, readUnitPath } from '../bus/manager.ts'
@@ -76,11 +77,7 @@ export async function observeServices(
 
 /** An unreadable unit is reported when its service is observed, and doesn't keep others from being observed. */
 function unitsToAskFor(service: string, disk: UnitSearchPath): readonly string[] {
-  try {
-    return unitsOf(service, disk)
-  } catch {
-    return []
-  }
+  return tryTo(() => unitsOf(service, disk)) ?? []
 }
 
 function unknown(service: string): (error: unknown) => Observed {

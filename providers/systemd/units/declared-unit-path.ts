@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { DeclaredService } from '../../../src/core/contracts/provider.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import { unitOf } from './unit-name.ts'
 import { readUnitSearchPath, type UnitSearchHost, type UnitSearchPath } from './unit-search-path.ts'
 
@@ -51,11 +52,7 @@ export function readDeclaredUnits(
 
 /** An unreadable unit gives no relation. Observing the unit reports the reason. */
 function readQuietly(path: string, host: ReadHost | undefined): string | undefined {
-  try {
-    return host?.readText(path)
-  } catch {
-    return undefined
-  }
+  return tryTo(() => host?.readText(path))
 }
 
 /** Entries of each directory on the way to these files, and of the unit directory. */

@@ -3,6 +3,7 @@ import type { ReadHost } from '../../../src/core/contracts/host.ts'
 import type { Process } from '../../../src/core/model/facility.ts'
 import { describeUnsafePart } from '../../../src/core/paths/path-safety.ts'
 import { messageOf, ReeveError } from '../../../src/core/reeve-error.ts'
+import { tryTo } from '../../../src/core/try-to.ts'
 import { findUnsafeFilePart } from '../../../src/host/file-safety.ts'
 import { nullDevice } from '../../../src/host/service-paths.ts'
 import { fileCredential } from './process-inputs.ts'
@@ -62,11 +63,8 @@ export function findOutputProblem(path: string, host: ReadHost): string | undefi
 
 /** Problems known beforehand of an output file that the service's user opens. */
 export function findServiceOutputProblems(process: Process, host: ReadHost): string[] {
-  try {
-    return lookForOutputProblems(process, host)
-  } catch {
-    return [] // the directory belongs to the user, who may have created a loop of links
-  }
+  // The directory belongs to the user, who may have created a loop of links.
+  return tryTo(() => lookForOutputProblems(process, host)) ?? []
 }
 
 function lookForOutputProblems({ output, user }: Process, host: ReadHost): string[] {

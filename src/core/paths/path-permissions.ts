@@ -1,3 +1,4 @@
+import { tryTo } from '../try-to.ts'
 import type { FollowPath, PathEnd } from './path-rule.ts'
 
 /** A component of a path that others can change. */
@@ -185,15 +186,7 @@ function findProblem(
 
 export function lookupIn(files: ThrowingLookup): PathLookup {
   return {
-    facts: path => ifThere(() => files.facts(path)),
-    readLink: path => ifThere(() => files.readLink(path)),
-  }
-}
-
-function ifThere<T>(look: () => T): T | undefined {
-  try {
-    return look()
-  } catch {
-    return undefined
+    facts: path => tryTo(() => files.facts(path)),
+    readLink: path => tryTo(() => files.readLink(path)),
   }
 }

@@ -3,6 +3,7 @@ import type { Facility } from '../../core/model/facility.ts'
 import type { TakenPort } from '../../core/model/resolved-facility.ts'
 import { isServing } from '../../core/plan/start-blocker.ts'
 import type { Observed } from '../../core/state/observed.ts'
+import { tryTo } from '../../core/try-to.ts'
 import { type ListeningSockets, readListeningSockets } from '../../host/listening-sockets.ts'
 import { findHolders, readName, readSockets } from './port-holder.ts'
 import { findPlace } from './probe-trust.ts'
@@ -45,11 +46,7 @@ export function createPortLook(services: ReadonlyMap<string, Observed>, host: Re
   }
 
   return (facility, observed) => {
-    try {
-      return look(facility, observed)
-    } catch {
-      return undefined // processes come and go while they are read
-    }
+    return tryTo(() => look(facility, observed)) // processes come and go while they are read
   }
 }
 

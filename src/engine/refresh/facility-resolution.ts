@@ -10,6 +10,7 @@ import type { UserIdentity } from '../../core/model/user-identity.ts'
 import { makeOwnership } from '../../core/plan/meeting-point.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed, Ownership } from '../../core/state/observed.ts'
+import { tryTo } from '../../core/try-to.ts'
 import { findUnsafeDirectory } from '../../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../../host/service-paths.ts'
 import { sha256 } from '../../host/sha256.ts'
@@ -244,11 +245,7 @@ function tryFindWriter(
   facility: Pick<Facility, 'process'>,
   host: ReadHost,
 ): UserIdentity | undefined {
-  try {
-    return findWriter(file, facility, host)
-  } catch {
-    return undefined
-  }
+  return tryTo(() => findWriter(file, facility, host))
 }
 
 /**

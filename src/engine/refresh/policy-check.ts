@@ -3,6 +3,7 @@ import type { Provider } from '../../core/contracts/provider.ts'
 import type { Facility, Instance } from '../../core/model/facility.ts'
 import { createPathFollower } from '../../core/paths/path-permissions.ts'
 import { checkPolicy, checkSupervisorPolicy, isRestricted, usualPlaces } from '../../core/policy/policy.ts'
+import { tryTo } from '../../core/try-to.ts'
 import type { Session } from '../session/session.ts'
 
 /**
@@ -39,15 +40,8 @@ export function createPolicyCheck(session: Pick<Session, 'configuration' | 'mani
 
 /** A path that can't be read counts as missing: it isn't used then. */
 function lenient(host: ReadHost): Pick<ReadHost, 'facts' | 'readLink'> {
-  const ifAllowed = <T>(look: () => T): T | undefined => {
-    try {
-      return look()
-    } catch {
-      return undefined
-    }
-  }
   return {
-    facts: path => ifAllowed(() => host.facts(path)),
-    readLink: path => ifAllowed(() => host.readLink(path)),
+    facts: path => tryTo(() => host.facts(path)),
+    readLink: path => tryTo(() => host.readLink(path)),
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ReadHost } from '../../core/contracts/host.ts'
+import { tryTo } from '../../core/try-to.ts'
 
 export interface SymlinkResolution {
   /** Target of the path. Undefined if there is none. */
@@ -45,11 +46,7 @@ export function resolveSymlinks(path: string, host: Pick<ReadHost, 'facts' | 're
 }
 
 function kindOf(path: string, host: Pick<ReadHost, 'facts'>): string | undefined {
-  try {
-    return host.facts(path)?.kind
-  } catch {
-    return undefined // unreadable: reading the manifests will say why
-  }
+  return tryTo(() => host.facts(path)?.kind) // unreadable: reading the manifests will say why
 }
 
 function parts(path: string): string[] {

@@ -4,6 +4,7 @@ import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { findContradictions } from '../../core/plan/contradiction.ts'
+import { tryTo } from '../../core/try-to.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
 import type { Session } from '../session/session.ts'
@@ -107,11 +108,8 @@ async function findLacking(
 }
 
 function isInPlace({ files }: Definition, host: ReadHost): boolean {
-  try {
-    return files.every(({ path, content }) => host.readText(path) === content)
-  } catch {
-    return false // planning reports what can't be read
-  }
+  // Planning reports what can't be read.
+  return tryTo(() => files.every(({ path, content }) => host.readText(path) === content)) ?? false
 }
 
 function makeError({ position }: Facility, code: string, message: string): Diagnostic {

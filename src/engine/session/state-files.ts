@@ -4,6 +4,7 @@ import { createDictionary } from '../../core/dictionary.ts'
 import { isObject, parseJson } from '../../core/outside-value.ts'
 import type { Applied } from '../../core/plan/plan-input.ts'
 import type { FileClaim, FileClaims } from '../../core/state/file-claim.ts'
+import { tryTo } from '../../core/try-to.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
 import type { ParseCacheContent } from '../../manifest/parse/parse-cache.ts'
 import { sweepCopies, writeCopies } from './adopted-copies.ts'
@@ -110,11 +111,7 @@ export function writeSuspended(directory: string, names: ReadonlySet<string>, ho
 
 /** Content of the parse cache, unchecked. */
 export function readParseCache(directory: string, host: ReadHost): unknown {
-  try {
-    return readJson(join(directory, parsedFile), host)
-  } catch {
-    return undefined // insecure or too large: manifests are parsed again
-  }
+  return tryTo(() => readJson(join(directory, parsedFile), host)) // insecure or too large: manifests are parsed again
 }
 
 export function writeParseCache(directory: string, content: ParseCacheContent, host: WriteHost): void {

@@ -1,6 +1,7 @@
 import type { Identity, Provider } from '../../core/contracts/provider.ts'
 import type { Instance } from '../../core/model/facility.ts'
 import type { PlaceFinder } from '../../core/state/place.ts'
+import { tryTo } from '../../core/try-to.ts'
 
 /** See `Identity.place`, with where a directory leads on this host. Undefined: the instance is one of its own. */
 export function findPlace(provider: Provider, instance: Instance, finder: PlaceFinder): string | undefined {
@@ -16,11 +17,7 @@ export function findLayout(provider: Provider, instance: Instance, finder: Place
 
 /** Undefined if the provider throws: an error about one instance must not affect the others. */
 function identify(provider: Provider, instance: Instance): Identity | undefined {
-  try {
-    return provider.identify?.(instance)
-  } catch {
-    return undefined
-  }
+  return tryTo(() => provider.identify?.(instance))
 }
 
 function lead(part: string, finder: PlaceFinder): string {
