@@ -114,7 +114,11 @@ function classify(
 ): Change {
   const { facility } = target
   const before = context.applied.get(facility.name)
-  if (before) return before.digest === facility.digest && !observed.isEarlierForm ? 'repair' : 'change'
+  // Its manifest is the same, and its supervisor's has changed.
+  const isMoved = old.length > 0 && observed.state === 'absent'
+  if (before) {
+    return before.digest === facility.digest && !observed.isEarlierForm && !isMoved ? 'repair' : 'change'
+  }
   if (old.length > 0) return 'change'
   if (target.definition === undefined) return 'change'
   if (!isOurs(target, observed, context)) return 'add'

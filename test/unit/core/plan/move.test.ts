@@ -49,6 +49,17 @@ describe('E14: a move', () => {
     expect(plan.rollback?.steps.map(step => step.id)).toEqual(['web/stop', 'web/disable', 'web/start@alpha/web'])
   })
 
+  test('of a facility whose manifest is the same, as its supervisor has other directories now, is a change and no drift', () => {
+    const old = ownedAt({ ...before, supervisor: 'alpha~01234567' })
+    const { applied } = asDeclared(before)
+    // The definition that was applied was in the other directory.
+    const row = { ...notThere(before), ...(applied && { applied: { ...applied, parts: [] } }) }
+    const plan = planOne(row, { owned: [old.location], services: { [old.key]: old.observed } })
+    expect(plan.change).toBe('change')
+    expect(acts(plan)).toContain('stop moved')
+    expect(plan.steps.map(({ reason }) => reason)).not.toContain('definition-drift')
+  })
+
   test('is a change, also without a record of the last applied state', () => {
     const [row, old] = moved(after, before)
     expect(planOne(withoutRecord(row), old).change).toBe('change')
