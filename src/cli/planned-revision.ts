@@ -55,7 +55,7 @@ export async function planRevision(
   for (const note of notes) context.err.write(`${note}\n`)
   if (base === undefined) {
     const { makePlanRun } = await import('../engine/refresh/plan-run.ts')
-    return { ...(await makePlanRun(session, { set: revision?.set })), ...known }
+    return { ...(await makePlanRun(session, { set: revision?.set, mark: revision?.mark })), ...known }
   }
   const { compareRevisions } = await import('../engine/refresh/comparison.ts')
   const { loadManifests } = await import('../manifest/manifest-source.ts')

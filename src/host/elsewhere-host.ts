@@ -1,10 +1,10 @@
 import type { ReadHost } from '../core/contracts/host.ts'
 
 /**
- * A host that isn't this one, and of which nothing is known: it has no files and no processes, root looks at it, and every user and group
- * that is asked for exists. So what is rendered for it doesn't depend on the machine that renders it.
+ * A host that isn't this one, and of which nothing is known: it has no files and no processes, and every user and group that is asked for
+ * exists. So what is rendered for it doesn't depend on the machine that renders it.
  */
-export function createElsewhereHost(host: ReadHost): ReadHost {
+export function createElsewhereHost(host: ReadHost, userId: number): ReadHost {
   const ids = new Map([['root', 0]])
   const idOf = (name: string): number => {
     const known = ids.get(name) ?? ids.size
@@ -27,8 +27,8 @@ export function createElsewhereHost(host: ReadHost): ReadHost {
     realPath: nothing,
     process: nothing,
     processes: () => [],
-    userId: () => 0,
-    groupId: () => 0,
+    userId: () => userId,
+    groupId: () => userId,
     findUser: name => ({ uid: idOf(name), gid: idOf(name), home: `/home/${name}`, shell: '/bin/sh' }),
     findGroup: idOf,
     findUserById: nothing,

@@ -16,7 +16,7 @@ const wholeIdForm = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/
 
 /** In names of branches and tags, git allows none of these. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-const noName = /^[-/.]|[\u0000-\u0020\u007f~^:?*[\\]|\.\.|\/\/|@\{|[/.]$/
+const noName = /^$|^[-/.]|[\u0000-\u0020\u007f~^:?*[\\]|\.\.|\/\/|@\{|[/.]$/
 
 /**
  * Commits of a repository behind a URL: `HEAD`, a branch, a tag, a whole reference (`refs/pull/7/head`), or a commit by at least seven

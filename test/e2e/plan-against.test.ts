@@ -96,7 +96,7 @@ test('plan --against knows services and users of a host that is not this one', a
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/~ nginx \(systemd\)\n {4}disable [^\n]*\n {4}stop /)
   expect(stdout).toMatch(
-    /! queue \(app\)[\s\S]*\/srv\/two\/sv\/queue[\s\S]*stop app~[0-9a-f]{8}:queue [\s\S]*remove app~/,
+    /~ queue \(app\)[\s\S]*\/srv\/two\/sv\/queue[\s\S]*stop app~[0-9a-f]{8}:queue [\s\S]*remove app~/,
   )
   expect(stdout).toMatch(/\n {4}write \/etc\/web\.conf [^\n]*\n {6}owner nobody-here:nobody-here → somebody:somebody\n/)
   expect(stdout).toContain('password = (redacted)')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/eventually.ts'
 import { type CliFixture, type Outcome, openCliFixture } from '../labs/cli-fixture.ts'
-import { createGitLab, type GitLab, serveNothing } from '../labs/git-lab.ts'
+import { createGitLab, type GitLab, serveBySsh, serveNothing } from '../labs/git-lab.ts'
 import { createSigningKeys } from '../labs/signing-keys.ts'
 
 const web = (seconds: number, name = 'web'): string =>
@@ -65,6 +65,9 @@ describe('reeve plan --revision', () => {
       expect(stdout).toMatch(/\+ db [\s\S]*~ web [\s\S]*\n {6}\+ .*2000[\s\S]*Plan: 1 to add, 1 to change, /)
     }
     expect((await plan('--revision', 'main')).stdout).toMatch(/^No changes\. /)
+    const compared = await plan('--revision', 'longer', '--against', 'revision:main')
+    expect(compared.stdout).toMatch(/^\+ db [\s\S]*\n~ web [\s\S]*Plan: 1 to add, 1 to change, /)
+    expect(compared.stderr).toMatch(/\nCompared with commit [0-9a-f]{12}; no host was looked at\.\n/)
     expect(listing(fixture.path('state'))).toEqual(before)
     expect(leftovers()).toEqual([])
   })
@@ -147,6 +150,16 @@ describe('reeve plan --revision', () => {
       })
     }
     expect(leftovers()).toEqual([])
+  })
+
+  test('reads over SSH with the key of the host, also another repository of the same server', async () => {
+    using lab = createGitLab()
+    await using server = await serveBySsh(lab)
+    lab.commit({ 'hosts/shop/web.yaml': web(1000) })
+    const auth = `, auth: { sshKey: ${server.sshKey}, knownHosts: ${server.knownHosts} }`
+    const { plan } = follow(server.url, auth)
+    expect((await plan('--revision', 'main')).stdout).toMatch(/^\+ web /)
+    expect((await plan('--source', `${server.url}#main:hosts/shop`)).stdout).toMatch(/^\+ web /)
   })
 
   test('ends at SIGINT, and removes its temporary copy', async () => {

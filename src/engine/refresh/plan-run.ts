@@ -57,6 +57,8 @@ export interface MadePlan {
 export interface PlanRunOptions {
   /** Absent: the manifests are read. */
   readonly set?: ManifestSet | undefined
+  /** For markers, with a set of another revision. Absent: that of the newest accepted one. */
+  readonly mark?: string | undefined
   /** Plans the removal of the named facilities, or of all owned ones. Absent: plans what is declared. */
   readonly removal?: readonly string[]
 }
@@ -64,7 +66,7 @@ export interface PlanRunOptions {
 /** Reads and observes, and writes nothing: there is no handle here that could (E2). */
 export async function makePlanRun(session: Session, options: PlanRunOptions = {}): Promise<PlanRun> {
   const { clock, configuration, readHost } = session
-  const { set = loadManifests(session.manifests), removal } = options
+  const { set = loadManifests(session.manifests), mark = readMark(session), removal } = options
   const record = readRecord(configuration.stateDirectory, readHost)
   const instances = bindAll(session, set, record)
   const marks = readSuspended(configuration.stateDirectory, readHost)
@@ -72,7 +74,7 @@ export async function makePlanRun(session: Session, options: PlanRunOptions = {}
   const facilities = removal ? [] : markSuspended(set.facilities, suspended)
   const lookedAt = clock.now()
   const elapsedAt = clock.elapsed()
-  const refresh = await refreshFor(session, { instances, facilities })
+  const refresh = await refreshFor(session, { instances, facilities, mark })
   const basis = { set, record, suspended }
   const made = planFor(session, basis, refresh, removal ? { removal } : SHOWN)
   return { ...basis, ...made, instances, refresh, lookedAt, elapsedAt }
@@ -81,12 +83,12 @@ export async function makePlanRun(session: Session, options: PlanRunOptions = {}
 /** Refreshes the session's host under its policy. */
 export function refreshFor(
   session: Session,
-  options: Omit<RefreshOptions, 'owner' | 'mark' | 'host' | 'clock' | 'checkPolicy' | 'controller'>,
+  options: Omit<RefreshOptions, 'owner' | 'host' | 'clock' | 'checkPolicy' | 'controller'>,
 ): Promise<Refresh> {
   const { clock, configuration, readHost: host } = session
   const [checkPolicy, controller] = [createPolicyCheck(session), findController(session)]
   const { owner } = configuration
-  return refreshHost({ ...options, owner, mark: readMark(session), host, clock, checkPolicy, controller })
+  return refreshHost({ mark: readMark(session), ...options, owner, host, clock, checkPolicy, controller })
 }
 
 /** Makes the plan from a snapshot. */

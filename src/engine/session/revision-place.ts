@@ -6,7 +6,7 @@ import type { GitAccess, VerifyConfiguration } from '../../core/model/source-con
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type Checkout, findCheckout } from '../../source/checkout.ts'
 import { copyDirectory, copyRepository, sourceDirectory } from '../../source/source-place.ts'
-import { keyOf, readSourceState } from '../../source/source-state.ts'
+import { keyOf, readSourceState, type SourceState } from '../../source/source-state.ts'
 import type { Session } from './session.ts'
 import { expectUsable, findSource, type SourceSession } from './source-opening.ts'
 
@@ -22,8 +22,8 @@ export interface RevisionPlace {
   readonly checkout?: Checkout
   /** Whose signatures this host asks for. Absent: nobody's. */
   readonly verify?: VerifyConfiguration
-  /** The newest commit that this host has accepted. */
-  readonly accepted?: string
+  /** What this host remembers of it. Absent: it doesn't follow it. */
+  readonly state?: SourceState
 }
 
 /** `URL#REF:PATH` of `--source`, taken apart. No revision: the default branch. */
@@ -64,14 +64,13 @@ function placeOfConfiguration(session: SourceSession): RevisionPlace | undefined
   const host = session.openWriteHost()
   const directory = sourceDirectory(configuration.stateDirectory)
   const copy = copyRepository(copyDirectory(directory))
-  const { head } = readSourceState(directory, keyOf(source), host)
   return {
     url: source.url,
     access: source.access,
     path: source.path,
     ...(host.facts(join(copy, 'HEAD')) && { alternate: copy }),
     ...(source.verify && { verify: source.verify }),
-    ...(head && { accepted: head.commit }),
+    state: readSourceState(directory, keyOf(source), host),
   }
 }
 
@@ -107,6 +106,6 @@ function accessTo(url: GitUrl, { configuration: { source } }: Session): GitAcces
   return url.transport === 'ssh' ? { knownHosts: join(homedir(), '.ssh/known_hosts') } : {}
 }
 
-function serverOf({ text, transport, host = '' }: GitUrl): string {
-  return `${transport}://${text.includes('://') ? new URL(text).host : host}`
+function serverOf({ transport, host, port }: GitUrl): string {
+  return JSON.stringify([transport, host, port])
 }

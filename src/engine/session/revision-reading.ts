@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
+import { formatMark, type RevisionMark } from '../../core/state/revision-mark.ts'
 import { openScratch, type Scratch } from '../../host/scratch.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
@@ -9,6 +10,7 @@ import { createGitRepository, type GitRepository } from '../../source/git-reposi
 import { exportRevision, readCommit } from '../../source/revision-export.ts'
 import { createRemoteFinder, type RevisionFinder } from '../../source/revision-finder.ts'
 import { SourceError } from '../../source/source-error.ts'
+import { markOf, type SourceState, sourceIdOf } from '../../source/source-state.ts'
 import type { Candidate } from '../../source/trust.ts'
 import { openTrust } from '../../source/trust-keeping.ts'
 import type { RevisionPlace } from './revision-place.ts'
@@ -21,6 +23,8 @@ export interface RevisionSet {
   readonly set: ManifestSet
   /** Why this host would not apply the commit. Absent: it would. */
   readonly untrusted?: string
+  /** The mark that definitions would get from it. Absent: none, as the host doesn't follow that repository. */
+  readonly mark?: string
 }
 
 export interface RevisionWish {
@@ -58,7 +62,7 @@ async function readFrom(
   { revision, mayLack = false }: RevisionWish,
   signal: AbortSignal,
 ): Promise<RevisionSet> {
-  const { url, access, path, alternate, verify, accepted } = place
+  const { url, access, path, alternate, verify, state } = place
   using scratch = openScratch(session.openWriteHost())
   const { host } = scratch
   const directory = join(scratch.directory, 'git')
@@ -66,13 +70,19 @@ async function readFrom(
     ...{ directory, url, access, host, searchPath: toolPath() },
     ...(alternate !== undefined && { alternate }),
   })
-  if (accepted !== undefined && alternate !== undefined) await repository.keep(accepted, signal)
+  const head = state?.head?.commit
+  // What is fetched then is only what is newer.
+  if (head !== undefined && (await repository.find(head, signal)) !== undefined) await repository.keep(head, signal)
   const find = finderOf(place, repository, scratch)
-  const found = await find(revision, accepted ?? verify?.start, signal)
-  const untrusted = await findDistrust(session, place, { repository, scratch, found }, signal)
+  const found = await find(revision, head ?? verify?.start, signal)
+  const isSuccessor = head !== undefined && (await repository.isAncestor(head, found.commit, signal))
+  const candidate = { ...found, ...(isSuccessor && { after: head }) }
+  const untrusted = await findDistrust(session, place, { repository, scratch, candidate }, signal)
+  let mark: string | undefined
   const exported = join(scratch.directory, 'manifests')
   try {
     const { tree } = await readCommit(repository, { commit: found.commit, path }, signal)
+    mark = state && findMark(state, { commit: found.commit, tree }, isSuccessor)
     await exportRevision(repository, { tree, directory: exported }, host, signal)
   } catch (error) {
     const lacks = error instanceof SourceError && error.reason === 'ReferenceNotFound'
@@ -86,6 +96,7 @@ async function readFrom(
     commit: found.commit,
     set: { ...labelled, diagnostics: [...labelled.diagnostics, ...warning] },
     ...(untrusted !== undefined && { untrusted }),
+    ...(mark !== undefined && { mark }),
   }
 }
 
@@ -101,12 +112,12 @@ function finderOf(
 /** Why the host's own keys don't vouch for the commit; what is no successor of the newest accepted commit is judged as a first revision is. */
 async function findDistrust(
   { clock }: Session,
-  { verify, accepted }: RevisionPlace,
+  { verify }: RevisionPlace,
   {
     repository,
     scratch,
-    found,
-  }: { readonly repository: GitRepository; readonly scratch: Scratch; readonly found: Candidate },
+    candidate,
+  }: { readonly repository: GitRepository; readonly scratch: Scratch; readonly candidate: Candidate },
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (!verify) return undefined
@@ -115,14 +126,24 @@ async function findDistrust(
     ...{ repository, host, clock, searchPath: toolPath() },
     directory: join(scratch.directory, 'keys'),
   })
-  const isSuccessor = accepted !== undefined && (await repository.isAncestor(accepted, found.commit, signal))
   try {
-    await trust.expect({ ...found, ...(isSuccessor && { after: accepted }) }, signal)
+    await trust.expect(candidate, signal)
     return undefined
   } catch (error) {
     if (error instanceof SourceError && error.reason === 'Untrusted') return error.message
     throw error
   }
+}
+
+/** As if the host had accepted the commit; an older one, or one of another branch, leaves the newest accepted as it is. */
+function findMark(
+  state: SourceState,
+  revision: Pick<RevisionMark, 'commit' | 'tree'>,
+  isSuccessor: boolean,
+): string | undefined {
+  const { key, head, count = 0 } = state
+  if (head && (!isSuccessor || head.commit === revision.commit)) return markOf(state)
+  return formatMark({ ...revision, count: count + 1, source: sourceIdOf(key) })
 }
 
 function warnOf(untrusted: string, commit: string): Diagnostic {

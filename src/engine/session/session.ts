@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { ProbeHost, ReadHost, WriteHost } from '../../core/contracts/host.ts'
 import { type Log, silentLog } from '../../core/contracts/log.ts'
@@ -43,7 +44,7 @@ export interface SessionOptions extends CommandLineSettings {
   readonly createWriteHost?: (options: ReadHostOptions) => WriteHost
   readonly createReadHost?: (options: ReadHostOptions) => ReadHost
   /**
-   * True: the host configuration describes a host that isn't this one, on which root runs Reeve. Nothing of this host is looked at, and
+   * True: the host configuration describes a host that isn't this one. Nothing of this host is looked at, and
    * no provider is loaded from a checkout. Manifests and configuration may be writable by others.
    */
   readonly isElsewhere?: boolean
@@ -77,7 +78,10 @@ export interface Session extends Disposable {
 export async function openSession(options: SessionOptions = {}): Promise<Session> {
   const { env = process.env, cwd = process.cwd(), isElsewhere = false } = options
   const insecurePermissions = isElsewhere || options.insecurePermissions === true
-  const userId = isElsewhere ? 0 : (process.geteuid?.() ?? 0)
+  const ownId = process.geteuid?.() ?? 0
+  const hasOwnFile = options.config === undefined && existsSync(findHostConfigurationFile({ env, userId: ownId }))
+  // A host that no file of this user describes is root's.
+  const userId = isElsewhere && !hasOwnFile ? 0 : ownId
   const settings = {
     ...(options.config === undefined ? {} : { file: resolve(cwd, options.config) }),
     ...(options.stateDir === undefined ? {} : { stateDir: resolve(cwd, options.stateDir) }),
@@ -92,7 +96,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   if (!insecurePermissions) expectOwnDirectories(configuration, userId)
   const makeOwnReadHost = options.createReadHost ?? createReadHost
   const makeReadHost: typeof makeOwnReadHost = isElsewhere
-    ? readOptions => createElsewhereHost(makeOwnReadHost(readOptions))
+    ? readOptions => createElsewhereHost(makeOwnReadHost(readOptions), userId)
     : makeOwnReadHost
   const makeWriteHost = options.createWriteHost ?? createWriteHost
   const readHost = makeReadHost({})
@@ -101,7 +105,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
   const directory = resolve(cwd, named ?? 'manifests')
   const ownHost = makeOwnReadHost({})
   const loaded = await loadProviders(configuration.providers, ownHost, {
-    checkPermissions: ownHost.userId() === 0 && options.insecurePermissions !== true,
+    checkPermissions: ownId === 0 && options.insecurePermissions !== true,
     closed: isElsewhere ? findTops([cwd, directory, dirname(configFile)], ownHost) : [],
   })
   for (const provider of options.extraProviders ?? []) loaded.set(provider.type, provider)
