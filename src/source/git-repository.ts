@@ -6,7 +6,7 @@ import { messageOf, ReeveError } from '../core/reeve-error.ts'
 import type { ScratchHost } from '../host/scratch.ts'
 import { type GitCommand, type GitCommandOptions, localGit, remoteGit } from './git-command.ts'
 import { classifyFailure } from './git-failure.ts'
-import { type BatchAnswer, parseBatch } from './git-object.ts'
+import { type BatchAnswer, type GitObject, parseBatch } from './git-object.ts'
 import { parseReferences, type RemoteReference } from './remote-reference.ts'
 import { removeLocks, removeTree } from './removal.ts'
 import { defaultLimits, type RepositoryLimits } from './repository-limits.ts'
@@ -48,6 +48,8 @@ export interface GitRepository {
   find(id: string, signal: AbortSignal): Promise<string | undefined>
   /** What is there of these, in that order, each checked against its id. */
   read(ids: readonly string[], signal: AbortSignal): Promise<readonly BatchAnswer[]>
+  /** Writes an object. */
+  put(object: GitObject, signal: AbortSignal): Promise<void>
   /** Those that lead from one commit to another, the oldest first; `isLine`: by first parents only. */
   listCommits(
     range: { readonly from: string; readonly to: string; readonly isLine: boolean; readonly most: number },
@@ -64,11 +66,10 @@ const candidate = 'refs/reeve/candidate'
 const current = 'refs/reeve/current'
 
 export function createGitRepository(options: GitRepositoryOptions): GitRepository {
-  const { directory, host, url, access, alternate } = options
+  const { directory, host, url, access, alternate, searchPath } = options
   const limits = { ...defaultLimits, ...options.limits }
   const home = join(directory, 'home')
   const repository = copyRepository(directory)
-  const { searchPath } = options
   const command: GitCommandOptions = {
     ...{ repository, home, searchPath, fileLimit: limits.pack },
     ...(alternate !== undefined && { alternate }),
@@ -84,7 +85,7 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
   async function run(
     { command, environment }: GitCommand,
     signal: AbortSignal,
-    { timeout = limits.command, input }: { timeout?: number; input?: string } = {},
+    { timeout = limits.command, input }: { timeout?: number; input?: string | Uint8Array } = {},
   ): Promise<ContainedRunResult> {
     try {
       return await host.runContained(command, {
@@ -106,7 +107,7 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
   async function expectDone(
     git: GitCommand,
     signal: AbortSignal,
-    options?: { timeout?: number; input?: string },
+    options?: { timeout?: number; input?: string | Uint8Array },
   ): Promise<Uint8Array> {
     const { exitCode, stdout, stderr } = await run(git, signal, options)
     if (exitCode === 0) return stdout
@@ -256,6 +257,11 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
       } catch (error) {
         throw new SourceError('Corrupt', messageOf(error))
       }
+    },
+
+    async put({ type, content }, signal) {
+      await prepare(signal)
+      await expectDone(localGit(['hash-object', '-t', type, '-w', '--stdin'], command), signal, { input: content })
     },
 
     async listCommits({ from, to, isLine, most }, signal) {

@@ -4,14 +4,15 @@ import type { ReferenceWish, VerifyConfiguration } from '../core/model/source-co
 import { ReeveError } from '../core/reeve-error.ts'
 import { findNewestMark, type RevisionMark } from '../core/state/revision-mark.ts'
 import type { Clock } from '../host/clock.ts'
+import { openBoundedRepository } from './bounded-repository.ts'
 import type { SourceReason } from './git-failure.ts'
-import { createGitRepository, type GitRepositoryOptions } from './git-repository.ts'
+import type { GitRepositoryOptions } from './git-repository.ts'
 import { chooseReference, describeWish, patternsOf } from './reference-choice.ts'
 import type { RemoteReference } from './remote-reference.ts'
 import { removeTree } from './removal.ts'
 import { exportRevision, readCommit } from './revision-export.ts'
 import { SourceError } from './source-error.ts'
-import { manifestsLink } from './source-place.ts'
+import { copyDirectory, manifestsLink } from './source-place.ts'
 import { causeOf, factsOf, findWarning, inForce } from './source-report.ts'
 import {
   keyOf,
@@ -26,6 +27,9 @@ import { openTrust } from './trust-keeping.ts'
 
 /** How many revisions besides the one in force are kept on the disk. */
 const keptRevisions = 5
+
+/** Why a sync may fail because of the local copy. */
+const localReasons: ReadonlySet<SourceReason> = new Set(['Corrupt', 'FetchFailed', 'TooLarge'])
 
 export interface GitSourceOptions extends Omit<GitRepositoryOptions, 'directory'> {
   /** Of this source alone: absolute, in the state directory. */
@@ -81,7 +85,14 @@ export interface GitSource {
 export function openGitSource(options: GitSourceOptions): GitSource {
   const { directory, host, clock, wish, url } = options
   const revisions = join(directory, 'revisions')
-  const repository = createGitRepository({ ...options, directory: join(directory, 'git') })
+  const repository = openBoundedRepository({
+    ...options,
+    directory: copyDirectory(directory),
+    kept: () => [
+      ...[state.head, state.revision].flatMap(one => (one ? [one.commit, one.referenceId] : [])),
+      ...(options.admission?.kept() ?? []),
+    ],
+  })
   const key = keyOf(options)
   const trust =
     options.verify && openTrust(options.verify, { ...options, repository, directory: join(directory, 'keys') })
@@ -220,7 +231,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     try {
       return await syncOnce(signal)
     } catch (error) {
-      const isLocal = error instanceof SourceError && (error.reason === 'Corrupt' || error.reason === 'FetchFailed')
+      const isLocal = error instanceof SourceError && localReasons.has(error.reason)
       if (!isLocal || !repository.reset()) throw error
       return await syncOnce(signal)
     }
