@@ -1,9 +1,11 @@
+import type { OnChange } from '../../src/core/model/facility.ts'
 import type { ResolvedFacility } from '../../src/core/model/resolved-facility.ts'
 import { observeClaims } from '../../src/core/plan/claim-keeping.ts'
 import type { Applied } from '../../src/core/plan/plan-input.ts'
 import { makePlan } from '../../src/core/plan/planning.ts'
 import type { FacilityPlan, Plan } from '../../src/core/plan/step.ts'
 import type { FileClaims } from '../../src/core/state/file-claim.ts'
+import type { Loaded } from '../../src/core/state/observed.ts'
 import { locationKey } from '../../src/core/state/snapshot.ts'
 import { announceWrites, nextRecord } from '../../src/engine/execution/record-keeping.ts'
 import type { StateRecord } from '../../src/engine/session/state-files.ts'
@@ -106,16 +108,25 @@ export function stepsOf(plan: Plan, except: ReadonlySet<string> = new Set()): st
 }
 
 /**
- * The end state in a form that compares: no pids, sorted. Memory of the programs is left out, and loaded definitions count
- * where `targets` declare one: for an existing service they don't.
+ * The end state in a form that compares: no pids, sorted. Memory of the programs is left out, and what they have loaded counts
+ * where `targets` declare it, for an existing service they don't, and a change of it matters: a crash-looping service that its
+ * supervisor restarts between two steps has what is there by then.
  */
 export function describeHost(host: SimulatedHost, targets: readonly ResolvedFacility[]): unknown {
-  const loading = new Set(targets.flatMap(target => (target.definition ? locationKey(target.facility) : [])))
+  const declared = new Map(targets.map(target => [locationKey(target.facility), target]))
   const services = [...host.services].map(([key, { pid: _pid, memory: _memory, loaded, ...service }]) => {
-    return [key, loading.has(key) ? { ...service, loaded } : service]
+    const target = declared.get(key)
+    return [key, target?.definition && loaded ? { ...service, loaded: effectiveOf(loaded, target) } : service]
   })
   const files = [...host.files].map(([path, { content, ...facts }]) => [path, new TextDecoder().decode(content), facts])
   return { services: services.sort(byFirst), files: files.sort(byFirst) }
+}
+
+/** Without what is declared to matter to no running process. */
+function effectiveOf({ definition, files }: Loaded, { facility, files: declared }: ResolvedFacility): Loaded {
+  const onChange = (path: string): OnChange => declared.find(file => file.path === path)?.onChange ?? facility.onChange
+  const counted = Object.entries(files).filter(([path]) => onChange(path) !== 'none')
+  return { definition: facility.onChange === 'none' ? '' : definition, files: Object.fromEntries(counted) }
 }
 
 function byFirst(left: readonly unknown[], right: readonly unknown[]): number {
