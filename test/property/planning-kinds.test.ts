@@ -12,7 +12,13 @@ import { assertReported, openPropertyReport } from '../runner/reported-property.
 import { converge, type Pass } from '../simulation/convergence.ts'
 import { healthOf, readinessIn } from '../simulation/execution.ts'
 import { changes } from '../simulation/generation.ts'
-import { readDefinition, refreshHost, resolve, type SimulatedHost } from '../simulation/simulated-host.ts'
+import {
+  readDefinition,
+  refreshHost,
+  resolve,
+  type SimulatedHost,
+  type SimulatedService,
+} from '../simulation/simulated-host.ts'
 import { holdersOf, NOW } from '../simulation/simulated-process.ts'
 import { createStagings, type Scene, stories } from '../simulation/stage.ts'
 
@@ -60,6 +66,11 @@ function findWanted({ targets }: Scene, { plan }: Pass): ResolvedFacility[] {
   )
 }
 
+/** By whatever name. */
+function serviceOf(facility: Facility, host: SimulatedHost): SimulatedService | undefined {
+  return host.services.get(locationKey(resolve(host, facility)))
+}
+
 function isTaken({ facility }: ResolvedFacility, host: SimulatedHost): boolean {
   const check = facility.health?.check
   const holders = check?.type === 'tcp' ? holdersOf(host, check.port) : []
@@ -75,7 +86,7 @@ describe('failing services', () => {
   test('E11: a service that exits again and again is CrashLooping, and never up to date', () => {
     check((scene, end) => {
       for (const target of findWanted(scene, end)) {
-        const found = end.host.services.get(locationKey(target.facility))
+        const found = serviceOf(target.facility, end.host)
         if (!found || found.packaged || (found.restarts ?? 0) < 2) continue
         met['crash loop'] += 1
         const readiness = readinessIn(end.host, target)
@@ -91,7 +102,7 @@ describe('failing services', () => {
     check((scene, end) => {
       for (const target of findWanted(scene, end)) {
         if (!isTaken(target, end.host)) continue
-        const found = end.host.services.get(locationKey(target.facility))
+        const found = serviceOf(target.facility, end.host)
         // A service that was not restarted continues where it was; a completed job wants its port no more.
         if (found?.completed || (found?.state === 'running' && (found.restarts ?? 0) === 0)) continue
         met['port that another has'] += 1
@@ -106,7 +117,7 @@ describe('failing services', () => {
       for (const target of findWanted(scene, end)) {
         const { facility } = target
         const isAsked = facility.health !== undefined && healthOf(target, end.host) === 'starting'
-        if (!isAsked || end.host.services.get(locationKey(facility))?.state !== 'running') continue
+        if (!isAsked || serviceOf(facility, end.host)?.state !== 'running') continue
         met['hung service'] += 1
         expect(readinessIn(end.host, target).ready).toBe(false)
       }

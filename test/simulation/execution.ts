@@ -9,7 +9,7 @@ import { type Location, locationKey } from '../../src/core/state/snapshot.ts'
 import { bytesEqual } from '../../src/core/text/bytes.ts'
 import { followsStop, isLastStop, planRestore, planRewrite } from '../../src/engine/execution/overwritten-files.ts'
 import { isProgram } from './declaration.ts'
-import { readDefinition, refreshHost, type SimulatedHost, type SimulatedService } from './simulated-host.ts'
+import { readDefinition, refreshHost, resolve, type SimulatedHost, type SimulatedService } from './simulated-host.ts'
 import { isUp, NOW } from './simulated-process.ts'
 import { performStep } from './simulated-step.ts'
 
@@ -133,7 +133,7 @@ export function execute(
 
 /** It ended at once, and isn't restarted. */
 function hasFailed(at: Location, host: SimulatedHost): boolean {
-  return host.services.get(locationKey(at))?.state === 'failed'
+  return host.services.get(locationKey(resolve(host, at)))?.state === 'failed'
 }
 
 /** Steps after a failed step, and those that need it, fail too. */
@@ -173,7 +173,7 @@ export function readinessIn(host: SimulatedHost, target: ResolvedFacility): Read
 export function healthOf({ facility }: ResolvedFacility, host: SimulatedHost): HealthState {
   const check = facility.health?.check
   if (check?.type !== 'tcp') return 'none'
-  const own = host.services.get(locationKey(facility))
+  const own = host.services.get(locationKey(resolve(host, facility)))
   const isAnswered = [...host.services.values()].some(service => {
     // A service that was not restarted when its check was declared has listened there all along.
     const listens = service.port === check.port || (service === own && service.port === undefined)
