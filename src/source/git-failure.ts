@@ -52,6 +52,11 @@ const signs: readonly Sign[] = [
     advice: 'check the URL, and that the key or token in auth may read the repository',
   },
   {
+    reason: 'FetchFailed',
+    pattern: /detected dubious ownership/i,
+    advice: 'give the repository to the user who runs Reeve, or read it over ssh as its owner',
+  },
+  {
     reason: 'TooLarge',
     pattern: /File size limit exceeded|pack exceeds maximum allowed size|signal 25|died of signal 25/i,
     advice: 'the repository is larger than Reeve takes: keep manifests in one of their own',

@@ -44,6 +44,7 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     const { exitCode, stdout } = await running.ended
     expect(exitCode, stdout).toBe(0)
     expect(stdout).toContain(`The repository can be read: ${commit.slice(0, 12)} Add the shop`)
+    expect(stdout).toMatch(/^Outcome +healthy since /m)
     expect(stdout).toContain('This host follows the repository.')
     expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(
       `${configuration}source:\n  git:\n    url: ${server.url}\n    path: hosts/shop\n    auth:\n      sshKey: deploy-key\n      knownHosts: known-hosts\n`,
@@ -145,6 +146,7 @@ test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with 
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/not ready web: .*exit/)
   expect(stderr).toContain('The revision is not healthy. The controller goes on: see reeve status.')
+  expect(stdout).toMatch(/^Outcome +failed since /m)
   expect(stdout).toMatch(/^web +process +/m)
   lab.commit(files)
   expect(await home.succeed(words(lab.upstream))).toContain('this host follows the repository')

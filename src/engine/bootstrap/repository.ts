@@ -4,19 +4,17 @@ import { ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import { openControl } from '../control/control-access.ts'
 import { whenControllerAnswers } from '../controller/controller-readiness.ts'
+import { openRollout } from '../rollout/rollout.ts'
 import type { Session } from '../session/session.ts'
 import { openSource } from '../session/source-opening.ts'
 import { findController, takeWriterLock } from '../session/writer-lock.ts'
 import { type Hindrance, keepTrying, type PatienceOptions } from './patience.ts'
 
-/** Repository of the host configuration. */
-interface Repository {
-  /** Fetches the wanted revision, and puts it into force. How it went is in the status. */
+/** Repository of the host configuration, for this process alone until it is disposed of. */
+interface OpenedRepository extends Disposable {
+  /** Fetches the wanted revision. How it went is in the status. */
   sync(signal: AbortSignal): Promise<SourceStatus>
 }
-
-/** The same, for this process alone until it is disposed of. */
-interface OpenedRepository extends Repository, Disposable {}
 
 /** The Git repository that the host configuration names. */
 export function sourceOf({ configuration: { source } }: Session): GitSourceConfiguration {
@@ -32,54 +30,72 @@ export async function openRepository(session: Session, signal: AbortSignal): Pro
   const controller = findController(session)
   if (controller === undefined) {
     const lock = await takeWriterLock(session, 'reeve bootstrap')
-    return {
-      async sync(signal) {
-        const source = openSource(session)
-        await source.sync(signal)
-        return source.status()
-      },
-      [Symbol.dispose]: () => lock.release(),
-    }
+    return { sync: signal => syncDirectly(session, signal), [Symbol.dispose]: () => lock.release() }
   }
   await whenControllerAnswers(session, signal)
   const control = await openControl(session)
-  const { source } = await control.status()
-  if (source?.url !== sourceOf(session).url.text) {
+  const follow = async (): Promise<SourceStatus> => {
+    const { source } = await control.status()
+    if (source?.url === sourceOf(session).url.text) return source
     throw new ReeveError(
       'refused',
       `a controller (process ${controller}) runs here, and follows ${source?.url ?? 'a directory of manifests'}: end it first, with reeve uninstall if it is installed; the services go on`,
     )
   }
-  return { sync: signal => abortable(control.sync(), signal), [Symbol.dispose]() {} }
+  await follow()
+  return {
+    async sync(signal) {
+      const status = await follow()
+      // Asked for nothing new, it keeps to the revision that a person may have chosen.
+      return status.condition.reason === 'UpToDate' ? status : abortable(control.sync(), signal)
+    },
+    [Symbol.dispose]() {},
+  }
+}
+
+/** As `reeve sync` does without a controller: what has failed here before doesn't come into force. */
+async function syncDirectly(session: Session, signal: AbortSignal): Promise<SourceStatus> {
+  const rollout = openRollout(session, {
+    open: admission => openSource(session, admission),
+    isController: false,
+    changed() {},
+    again() {},
+    signal,
+  })
+  await rollout.source.sync(signal)
+  return rollout.status()
 }
 
 /** What may be over soon: a server that can't be reached, and, over SSH, a key that the server doesn't know yet. */
 const passing: ReadonlySet<string> = new Set(['Unreachable', 'TimedOut'])
 const passingOverSsh: ReadonlySet<string> = new Set([...passing, 'AuthenticationFailed', 'RepositoryNotFound'])
 
+/** What keeps the wanted revision from being read now, and may be over soon. Undefined: nothing that waiting mends. */
+export function findHindrance({ condition }: SourceStatus, { url }: GitSourceConfiguration): Hindrance | undefined {
+  const { reason, message } = condition
+  const mayPass = url.transport === 'ssh' ? passingOverSsh : passing
+  return mayPass.has(reason) ? { reason, message } : undefined
+}
+
 /**
  * Waits until the wanted revision could be read. Throws ReeveError: `failed` for what waiting doesn't mend, and what `keepTrying` throws.
  */
 export function awaitRevision(
-  repository: Repository,
-  { url, wish, access }: GitSourceConfiguration,
+  repository: OpenedRepository,
+  source: GitSourceConfiguration,
   options: PatienceOptions,
 ): Promise<SourceStatus> {
-  const mayPass = url.transport === 'ssh' ? passingOverSsh : passing
   return keepTrying(async signal => {
     const value = await repository.sync(signal)
-    const { reason, message } = value.condition
-    if (reason === 'UpToDate') return { value }
-    if (mayPass.has(reason)) return { hindrance: { reason, message } }
-    throw new ReeveError('failed', `${message}${adviceFor({ reason, message }, { url, wish, access })}`)
+    if (value.condition.reason === 'UpToDate') return { value }
+    const hindrance = findHindrance(value, source)
+    if (hindrance) return { hindrance }
+    throw new ReeveError('failed', `${value.condition.message}${adviceFor(value.condition, source)}`)
   }, options)
 }
 
 /** What to do about it, beyond what the message says: flags of this command, and that a repository may be empty. */
-function adviceFor(
-  { reason, message }: Hindrance,
-  { url, wish, access }: Pick<GitSourceConfiguration, 'url' | 'wish' | 'access'>,
-): string {
+function adviceFor({ reason, message }: Hindrance, { url, wish, access }: GitSourceConfiguration): string {
   if (reason === 'AuthenticationFailed' && url.transport === 'https' && access.tokenFile === undefined) {
     return '. A private repository needs a token: name a file that holds it with --token-file'
   }

@@ -26,6 +26,7 @@ describe('an error message of git', () => {
     ],
     ['Gitea: Cannot find repository: ada/hosts\nfatal: Could not read from remote repository.', 'RepositoryNotFound'],
     ['fatal: write error: No space left on device\nfatal: fetch-pack: invalid index-pack output', 'DiskFull'],
+    ["fatal: detected dubious ownership in repository at '/srv/git/x.git'\nTo add an exception", 'FetchFailed'],
     ['error: object file objects/ab/cd is empty\nfatal: bad object', 'Corrupt'],
     ["fatal: Unable to create '/x/shallow.lock': File exists.", 'Corrupt'],
     ['fatal: something that nobody has thought of', 'FetchFailed'],
