@@ -12,10 +12,12 @@ export interface Metrics {
   recordPass(result: 'done' | 'failed' | 'aborted', duration: number, at: number): void
   /** Counts facilities whose drift was corrected. */
   recordDriftCorrected(count: number): void
-  /** Replaces what is known of the mode, the facilities, the source, and the places that can't be written. */
+  /** Replaces what is known of the mode, the facilities, and the places that can't be written. */
   setStatus(status: Status): void
   setManifestErrors(count: number): void
-  /** Counts a question to the repository by its outcome, and replaces the source's state. */
+  /** Reads the source's state whenever the metrics are read. */
+  readonly followSource: SourceMetrics['follow']
+  /** Counts a question to the repository by its outcome. */
   readonly recordFetch: SourceMetrics['recordFetch']
   /** Counts a revision, once its outcome is final. */
   readonly recordRollout: SourceMetrics['recordRollout']
@@ -96,13 +98,13 @@ export async function createMetrics(): Promise<Metrics> {
     setStatus(status) {
       reporting.set(status.mode === 'report' ? 1 : 0)
       facilities.set(status.facilities)
-      if (status.source) source.set(status.source)
       unwritable.reset()
       for (const { supervisor = '', path, since } of status.unwritable ?? []) {
         unwritable.set({ supervisor, path }, Date.parse(since) / 1000)
       }
     },
     setManifestErrors: count => manifestErrors.set(count),
+    followSource: source.follow,
     recordFetch: source.recordFetch,
     recordRollout: source.recordRollout,
     text: () => registry.metrics(),

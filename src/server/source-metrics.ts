@@ -5,10 +5,10 @@ type Prometheus = typeof import('prom-client')
 
 /** The repository, its revisions, and what became of them. */
 export interface SourceMetrics {
-  /** Counts a question to the repository by its outcome, and replaces the source's state. */
-  recordFetch(source: SourceStatus): void
-  /** Replaces the source's state. */
-  set(source: SourceStatus): void
+  /** Reads the source's state whenever the metrics are read: it changes between passes too. */
+  follow(read: () => SourceStatus): void
+  /** Counts a question to the repository by its outcome. */
+  recordFetch(source: Pick<SourceStatus, 'condition'>): void
   /** Counts a revision, once its outcome is final. */
   recordRollout(rollout: EndedRollout): void
 }
@@ -32,28 +32,45 @@ export function createSourceMetrics({ Counter, Gauge, Histogram }: Prometheus, r
     labelNames: ['reason'],
     registers,
   })
-  const lastFetch = new Gauge<'url'>({
+  let read: (() => SourceStatus) | undefined
+  new Gauge<'url'>({
     name: 'reeve_source_last_fetch_timestamp_seconds',
     help: 'When the Git repository last answered. No sample: it has not yet, or none is followed.',
     labelNames: ['url'],
     registers,
+    collect() {
+      const { fetchedAt = null, url = '' } = read?.() ?? {}
+      this.reset()
+      if (fetchedAt !== null) this.set({ url }, Date.parse(fetchedAt) / 1000)
+    },
   })
-  const condition = new Gauge<'reason'>({
+  new Gauge<'reason'>({
     name: 'reeve_source_condition',
     help: '1 for UpToDate, or the reason why the wanted revision is not in force.',
     labelNames: ['reason'],
     registers,
+    collect() {
+      const status = read?.()
+      this.reset()
+      if (status) this.set({ reason: status.condition.reason }, 1)
+    },
   })
   const distrust = new Counter({
     name: 'reeve_source_verification_failures_total',
     help: 'How often a revision was refused as a commit is not trusted. One that is refused at each fetch counts once.',
     registers,
   })
-  const revision = new Gauge<'commit' | 'outcome'>({
+  new Gauge<'commit' | 'outcome'>({
     name: 'reeve_revision_info',
     help: '1 for the commit that is in force, and for the newest one that was tried, each with its outcome.',
     labelNames: ['commit', 'outcome'],
     registers,
+    collect() {
+      const { revision, rollout } = read?.() ?? {}
+      this.reset()
+      if (revision && revision.commit !== rollout?.commit) this.set({ commit: revision.commit, outcome: '' }, 1)
+      if (rollout) this.set({ commit: rollout.commit, outcome: rollout.outcome }, 1)
+    },
   })
   const revisions = new Counter<'outcome'>({
     name: 'reeve_revisions_total',
@@ -79,27 +96,16 @@ export function createSourceMetrics({ Counter, Gauge, Histogram }: Prometheus, r
   for (const outcome of outcomes) revisions.inc({ outcome }, 0)
   for (const result of ['done', 'failed']) rollbacks.inc({ result }, 0)
 
-  function set(source: SourceStatus): void {
-    const { fetchedAt, revision: inForce, rollout, url } = source
-    lastFetch.reset()
-    if (fetchedAt !== null) lastFetch.set({ url }, Date.parse(fetchedAt) / 1000)
-    condition.reset()
-    condition.set({ reason: source.condition.reason }, 1)
-    revision.reset()
-    if (inForce && inForce.commit !== rollout?.commit) revision.set({ commit: inForce.commit, outcome: '' }, 1)
-    if (rollout) revision.set({ commit: rollout.commit, outcome: rollout.outcome }, 1)
-  }
-
   return {
-    set,
-    recordFetch(source) {
-      const { reason, since } = source.condition
+    follow(now) {
+      read = now
+    },
+    recordFetch({ condition: { reason, since } }) {
       fetches.inc({ reason })
       if (reason === 'Untrusted' && since !== refusedSince) {
         refusedSince = since
         distrust.inc()
       }
-      set(source)
     },
     recordRollout({ outcome, committedAt, endedAt }) {
       revisions.inc({ outcome })

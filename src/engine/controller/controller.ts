@@ -122,7 +122,10 @@ async function openController(
     },
     signal,
   })
-  if (source) closing.push(() => source.end())
+  if (source) {
+    closing.push(() => source.end())
+    metrics?.followSource(source.rollout.status)
+  }
   rollout.follow(source?.rollout)
   const reconciliation = createReconciliation(session, {
     queue,

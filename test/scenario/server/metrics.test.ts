@@ -184,10 +184,14 @@ function revisionOf(commit: string): NonNullable<SourceStatus['revision']> {
 
 test('a repository that has never answered has no time of a fetch; one that answers has its time and condition', async () => {
   const metrics = await createMetrics()
-  metrics.recordFetch(source)
+  expect(samplesOf(await metrics.text(), 'reeve_source_condition')).toEqual([])
+  let status = source
+  metrics.followSource(() => status)
+  metrics.recordFetch(status)
   expect(samplesOf(await metrics.text(), 'reeve_source_last_fetch_timestamp_seconds{')).toEqual([])
   const condition = { ...source.condition, reason: 'UpToDate' }
-  metrics.recordFetch({ ...source, fetchedAt: '2026-01-02T03:04:05.500Z', condition })
+  status = { ...source, fetchedAt: '2026-01-02T03:04:05.500Z', condition }
+  metrics.recordFetch(status)
   const text = await metrics.text()
   expect(samplesOf(text, 'reeve_source_')).toEqual([
     'reeve_source_fetches_total{reason="Unreachable"} 1',
@@ -211,8 +215,8 @@ test('a revision that is not trusted counts once, however often it is fetched', 
 
 test('the revision in force, and one that was tried and is not, are told with their outcome', async () => {
   const metrics = await createMetrics()
-  const infoAfter = async (status: Parameters<typeof metrics.recordFetch>[0]): Promise<string[]> => {
-    metrics.recordFetch(status)
+  const infoAfter = async (status: SourceStatus): Promise<string[]> => {
+    metrics.followSource(() => status)
     return samplesOf(await metrics.text(), 'reeve_revision_info')
   }
   const inForce = { ...source, revision: revisionOf('aaa') }

@@ -50,13 +50,15 @@ async function expose(): Promise<string> {
     ],
     unwritable: [{ path: '/full', message: '', since: time }],
   })
-  metrics.recordFetch({
+  const condition = { reason: 'UpToDate', message: '', since: time }
+  metrics.recordFetch({ condition })
+  metrics.followSource(() => ({
     url: 'https://example.org/hosts.git',
     wanted: 'branch main',
     revision: { commit: 'a', reference: '', subject: '', author: '', committedAt: time, since: time },
     fetchedAt: time,
-    condition: { reason: 'UpToDate', message: '', since: time },
-  })
+    condition,
+  }))
   return metrics.text()
 }
 
