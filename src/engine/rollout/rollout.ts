@@ -157,6 +157,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   /** Goes on where a crash, or the end of the last controller, has interrupted it. */
   async function resume(): Promise<void> {
     adoptRevision()
+    if (isReporting) return
     const record = currentOf(store.state())
     if (record && isGoingBack(record)) return wayBack.goBack(record)
     if (!record || !options.isController || !isUnderWay(record)) return
