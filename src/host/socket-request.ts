@@ -5,6 +5,7 @@ import { abortable } from './abortable.ts'
 import type { Clock } from './clock.ts'
 import { openDeadline } from './deadline.ts'
 import { errnoOf } from './failure.ts'
+import { readBody } from './message-body.ts'
 import { checkSocketPath, toRequestError } from './socket-lines.ts'
 
 /** Default time limit of an answer in ms. */
@@ -67,14 +68,8 @@ function exchange(
       async response => {
         onAnswer()
         try {
-          const chunks: Buffer[] = []
-          let size = 0
-          for await (const chunk of response) {
-            size += chunk.length
-            if (size > limit) throw createExcess(socketPath, limit)
-            chunks.push(chunk)
-          }
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') })
+          const answer = await readBody(response, limit, () => createExcess(socketPath, limit))
+          resolve({ status: response.statusCode ?? 0, body: answer })
         } catch (error) {
           reject(error)
         }

@@ -10,6 +10,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
 import { openDeadline } from '../host/deadline.ts'
 import { createFailure, errnoOf } from '../host/failure.ts'
+import { readBody } from '../host/message-body.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
 import { readPackageVersion } from '../host/package-version.ts'
 import { decodeError, expectAnswer, type Greeting, responseLimit } from './control-protocol.ts'
@@ -209,16 +210,9 @@ function describe(text: string): string {
   return text === '' ? 'an empty one' : JSON.stringify(text.slice(0, 100))
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of response) {
-    const bytes = Buffer.from(chunk)
-    length += bytes.length
-    if (length > responseLimit) throw new ReeveError('failed', `expected an answer of at most ${responseLimit} bytes`)
-    chunks.push(bytes)
-  }
-  return Buffer.concat(chunks).toString()
+function readText(response: IncomingMessage): Promise<string> {
+  const message = `expected an answer of at most ${responseLimit} bytes`
+  return readBody(response, responseLimit, () => new ReeveError('failed', message))
 }
 
 function toClientError(socketPath: string, error: unknown): ReeveError {

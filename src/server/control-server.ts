@@ -8,6 +8,7 @@ import type { Control, PassWays } from '../core/contracts/control.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from '../host/clock.ts'
 import { createFailure } from '../host/failure.ts'
+import { readBody } from '../host/message-body.ts'
 import { type OpenedDirectory, openDirectory } from '../host/opened-directory.ts'
 import { readPackageVersion } from '../host/package-version.ts'
 import { type ConnectionLimit, limitConnections, serverOptions } from './connection-limit.ts'
@@ -117,7 +118,7 @@ async function respond(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const body = request.method === 'POST' ? await readBody(request) : undefined
+    const body = request.method === 'POST' ? await readJson(request) : undefined
     // Answers may take as long as a service takes to become ready.
     using _held = limit.hold(request.socket)
     const pass = findPass(control, request, body)
@@ -195,17 +196,11 @@ async function answer(control: Control, request: IncomingMessage, body: unknown)
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request) {
-    const bytes = Buffer.from(chunk)
-    length += bytes.length
-    if (length > requestLimit) throw new ReeveError('usage', `expected a request of at most ${requestLimit} bytes`)
-    chunks.push(bytes)
-  }
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const message = `expected a request of at most ${requestLimit} bytes`
+  const text = await readBody(request, requestLimit, () => new ReeveError('usage', message))
   try {
-    return JSON.parse(Buffer.concat(chunks).toString())
+    return JSON.parse(text)
   } catch (error) {
     throw new ReeveError('usage', 'expected a request in JSON', { cause: error })
   }
