@@ -6,7 +6,7 @@ import { locationKey } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
 import { withHalt, withOldStepsOnly } from './blocking.ts'
 import type { PlanContext } from './plan-input.ts'
-import { leaveRunning, openRivals } from './rival.ts'
+import { keptRunning, leaveRunning, openRivals } from './rival.ts'
 import type { FacilityPlan } from './step.ts'
 import { findStart } from './step-builder.ts'
 
@@ -21,7 +21,7 @@ export function blockContradictions(
   if (!ties) return plans
   const facilities = new Map([...targets.map(({ facility }) => facility), ...busy].map(one => [one.name, one]))
   const found = findContradictions([...facilities.values()], ties)
-  const rivals = openRivals([...facilities.values()], ties)
+  const rivals = openRivals(keptRunning([...facilities.values()]), ties)
   return plans.map(plan => {
     const why = found.get(plan.name)
     const facility = facilities.get(plan.name)

@@ -32,10 +32,17 @@ describe('E14: a move whose old service', () => {
     ).toBeUndefined()
   })
 
-  test('stops another that is not declared running has one', () => {
+  test('stops another that is declared stopped, or its own new one, has one', () => {
     const known = { 'alpha/queue': conflict, 'alpha/web': plain('alpha/web') }
     expect(rollbackBeside({ name: 'web', state: 'stopped' }, known)).toBeDefined()
-    expect(rollbackBeside({ name: 'web', suspend: true }, known)).toBeDefined()
+    const own = { 'alpha/queue': conflictBetween('alpha/queue', 'beta/queue'), 'beta/queue': plain('beta/queue') }
+    expect(rollbackBeside({ name: 'web' }, own)).toBeDefined()
+  })
+
+  test('stops one that runs and is suspended has no rollback', () => {
+    const known = { 'alpha/queue': conflict, 'alpha/web': plain('alpha/web') }
+    expect(rollbackBeside({ name: 'web', suspend: true }, known)).toBeUndefined()
+    expect(rollbackBeside({ name: 'web', suspend: true, state: 'stopped' }, known)).toBeDefined()
   })
 
   test('E24: listens where another is to listen has no rollback', () => {
