@@ -1,7 +1,9 @@
 import { dirname, join, resolve } from 'node:path'
 import type { ReadHost } from '../core/contracts/host.ts'
+import { count } from '../core/text/count-text.ts'
 import type { ScratchHost } from '../host/scratch.ts'
 import { localGit } from './git-command.ts'
+import type { GitRepository } from './git-repository.ts'
 import type { RevisionFinder } from './revision-finder.ts'
 import { SourceError } from './source-error.ts'
 
@@ -33,6 +35,20 @@ function readLinked(top: string, entry: string, host: ReadHost): Checkout | unde
   const gitDirectory = resolve(top, path)
   const common = host.readText(join(gitDirectory, 'commondir'))?.trim() ?? '.'
   return { top, gitDirectory, commonDirectory: resolve(gitDirectory, common) }
+}
+
+/** The repository for reading a checkout: what a partial clone lacks isn't fetched through it. */
+export function limitToCheckout(repository: GitRepository, { top }: Checkout): GitRepository {
+  return {
+    ...repository,
+    async fetchFiles(ids) {
+      if (ids.length === 0) return
+      throw new SourceError(
+        'FetchFailed',
+        `the repository in ${top} lacks ${count(ids.length, 'file')} of it, as a partial clone does: clone it without --filter`,
+      )
+    },
+  }
 }
 
 /** Commits of a checkout, by whatever name git knows: `HEAD~1` too. A branch that is only at `origin` needs no prefix. */

@@ -240,6 +240,19 @@ describe('in a checkout, reeve plan --revision', () => {
     expect((await plan('--revision', 'HEAD', 'linked/manifests')).stdout).toContain('"1000"')
     git(fixture.directory, 'clone', '--quiet', '--depth=1', `file://${fixture.directory}`, 'shallow')
     expect((await plan('--revision', 'HEAD', 'shallow/manifests')).stdout).toContain('"2000"')
+    git(fixture.directory, 'clone', '--quiet', '.', 'odd:"name\\')
+    expect((await plan('--revision', 'HEAD~1', 'odd:"name\\/manifests')).stdout).toContain('"1000"')
+  })
+
+  test('says what a partial clone lacks, and fetches nothing through it', async () => {
+    const { fixture, plan } = openCheckout()
+    git(fixture.directory, 'config', 'uploadpack.allowFilter', 'true')
+    git(fixture.directory, 'clone', '--quiet', '--filter=blob:none', `file://${fixture.directory}`, 'partial')
+    expect((await plan('--revision', 'HEAD', 'partial/manifests')).stdout).toContain('"2000"')
+    expect(await plan('--revision', 'HEAD~1', 'partial/manifests')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/partial lacks 1 file of it, as a partial clone does: clone it without --filter/),
+    })
   })
 
   test('runs nothing that the configuration of the checkout names', async () => {
@@ -248,6 +261,16 @@ describe('in a checkout, reeve plan --revision', () => {
     for (const setting of ['core.fsmonitor', 'core.pager', 'core.sshCommand', 'core.hooksPath', 'core.askPass'])
       git(fixture.directory, 'config', setting, fixture.path('trap'))
     expect((await plan('--revision', 'HEAD')).stdout).toContain('"2000"')
+    // Git fetches from a promisor what is missing.
+    for (const [name, value] of [
+      ['promisor', 'true'],
+      ['url', 'ssh://nowhere/x'],
+      ['partialCloneFilter', 'blob:none'],
+    ] as const)
+      git(fixture.directory, 'config', `remote.origin.${name}`, value)
+    git(fixture.directory, 'config', 'core.repositoryFormatVersion', '1')
+    git(fixture.directory, 'config', 'extensions.partialClone', 'origin')
+    expect((await plan('--revision', '1'.repeat(40))).stderr).toMatch(/has no commit 1111/)
     expect(readdirSync(fixture.directory)).not.toContain('sprung')
   })
 

@@ -5,7 +5,7 @@ import { formatMark, type RevisionMark } from '../../core/state/revision-mark.ts
 import { openScratch, type Scratch } from '../../host/scratch.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
-import { createCheckoutFinder } from '../../source/checkout.ts'
+import { createCheckoutFinder, limitToCheckout } from '../../source/checkout.ts'
 import { createGitRepository, type GitRepository } from '../../source/git-repository.ts'
 import { exportRevision, readCommit } from '../../source/revision-export.ts'
 import { createRemoteFinder, type RevisionFinder } from '../../source/revision-finder.ts'
@@ -66,10 +66,11 @@ async function readFrom(
   using scratch = openScratch(session.openWriteHost())
   const { host } = scratch
   const directory = join(scratch.directory, 'git')
-  const repository = createGitRepository({
+  const copy = createGitRepository({
     ...{ directory, url, access, host, searchPath: toolPath() },
     ...(alternate !== undefined && { alternate }),
   })
+  const repository = place.checkout ? limitToCheckout(copy, place.checkout) : copy
   const head = state?.head?.commit
   // What is fetched then is only what is newer.
   if (head !== undefined && (await repository.find(head, signal)) !== undefined) await repository.keep(head, signal)
