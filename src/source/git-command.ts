@@ -16,6 +16,8 @@ export interface GitCommandOptions {
   readonly searchPath: string
   /** Largest file that git may write, in bytes: a pack is one. */
   readonly fileLimit: number
+  /** How much memory git may take, in bytes. Absent: any. */
+  readonly memoryLimit?: number
   /** Git directory of another repository, absolute: its objects are read, and none is written there. */
   readonly alternate?: string
 }
@@ -66,9 +68,11 @@ export function remoteGit(
 }
 
 function build(args: readonly string[], own: readonly string[], options: GitCommandOptions): GitCommand {
-  const { repository, home, searchPath, fileLimit, alternate } = options
+  const { repository, home, searchPath, fileLimit, memoryLimit, alternate } = options
   // In blocks of 512 bytes: a larger file ends its writer.
-  const limit = `ulimit -f ${Math.ceil(fileLimit / 512)} && exec "$@"`
+  const files = `ulimit -f ${Math.ceil(fileLimit / 512)}`
+  const memory = memoryLimit === undefined ? '' : ` && ulimit -v ${Math.ceil(memoryLimit / 1024)}`
+  const limit = `${files}${memory} && exec "$@"`
   const place = repository === undefined ? [] : [`--git-dir=${repository}`]
   const git = ['git', ...place, '--no-pager', ...own.flatMap(setting => ['-c', setting]), ...args]
   return {

@@ -58,7 +58,7 @@ const signs: readonly Sign[] = [
   },
   {
     reason: 'TooLarge',
-    pattern: /File size limit exceeded|pack exceeds maximum allowed size|signal 25|died of signal 25/i,
+    pattern: /File size limit exceeded|pack exceeds maximum allowed size|Out of memory|signal 25|died of signal 25/i,
     advice: 'the repository is larger than Reeve takes: keep manifests in one of their own',
   },
   {

@@ -207,7 +207,7 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
   return {
     async list(patterns, signal) {
       makeHome()
-      const { repository: _none, ...anywhere } = command
+      const { repository: _none, ...anywhere } = { ...command, memoryLimit: limits.memory }
       const git = remoteGit(['ls-remote', '--symref', 'origin', 'HEAD', ...patterns], url, access, anywhere)
       const listed = parseReferences(decode(await expectDone(git, signal)))
       noteFormat(listed.references)

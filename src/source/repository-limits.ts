@@ -8,6 +8,8 @@ export interface RepositoryLimits {
   readonly files: number
   /** Of what one revision's export holds, in bytes. */
   readonly output: number
+  /** Of git while it lists references, which it keeps in memory, in bytes. */
+  readonly memory: number
   /** How long a fetch may take, in ms. */
   readonly fetch: number
   /** How long anything else may take, in ms. */
@@ -20,6 +22,7 @@ export const defaultLimits: RepositoryLimits = {
   packs: 50,
   files: 20_000,
   output: 320 * 1024 * 1024,
+  memory: 1024 ** 3,
   fetch: 10 * 60_000,
   command: 60_000,
 }
