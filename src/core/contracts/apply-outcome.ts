@@ -3,39 +3,39 @@ import type { Plan, Step } from '../plan/step.ts'
 import type { ServiceState } from '../state/observed.ts'
 import type { RolloutStatus } from './source-status.ts'
 
-/** What a pass has come to: `reeve apply`, and `down`. */
+/** Outcome of a pass of `reeve apply` or `reeve down`. */
 export interface ApplyOutcome {
   readonly plan: Plan
   readonly failed: readonly { readonly facility: string; readonly message: string }[]
   readonly notReady: readonly { readonly facility: string; readonly message: string }[]
-  /** Seen afterwards, of those that neither failed nor weren't ready. */
+  /** Facilities whose steps succeeded, and that the final observation finds otherwise than declared. */
   readonly undone: readonly Undone[]
   readonly stepsDone: number
-  /** Left alone, as they were when the plan was made. */
+  /** Suspended facilities, with their state when the plan was made. */
   readonly suspended: readonly SuspendedFacility[]
-  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  /** Reason why enabled services will not start after a boot, and what to do. Absent: no such reason is known. */
   readonly atBoot?: string
-  /** What became of the newest revision of the Git repository. Absent: none is followed. */
+  /** Roll-out of the newest revision of the Git repository. Absent: no repository is followed. */
   readonly revision?: RolloutStatus
 }
 
-/** Nothing was done, and nothing has gone wrong. */
+/** Outcome of a pass without steps and without failures. */
 export function emptyOutcome(plan: Plan): ApplyOutcome {
   return { plan, failed: [], notReady: [], undone: [], stepsDone: 0, suspended: [] }
 }
 
-/** A facility that isn't as declared, though whatever was to be done about it was done. */
+/** A facility that isn't as declared, although all of its steps succeeded. */
 export interface Undone {
   readonly facility: string
-  /** What there is to do about it again. */
+  /** Steps that are due again. */
   readonly steps: readonly Step[]
-  /** Why nothing can be done about it now. Absent: something can. */
+  /** Blocker. Absent: the steps can be carried out. */
   readonly blocked?: string
-  /** Who has most likely undone it. Absent: nobody can tell. */
+  /** Most likely cause. Absent: unknown. */
   readonly cause?: string
 }
 
-/** A declared facility that is left alone, with the state that it is in. */
+/** A suspended facility, with its observed and its declared state. */
 export interface SuspendedFacility {
   readonly facility: string
   readonly state: ServiceState

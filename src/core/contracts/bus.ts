@@ -1,17 +1,17 @@
-/** Who is asked over D-Bus, wherever they can be reached. */
+/** Peer of a D-Bus connection, with the addresses where it can be reached. */
 export interface BusTarget {
-  /** For messages. */
+  /** Name for messages. */
   readonly name: string
-  /** Best first. */
+  /** Addresses in order of preference. */
   readonly addresses: readonly BusAddress[]
 }
 
 export interface BusAddress {
   /** Path of a unix socket. */
   readonly socket: string
-  /** True: a service itself listens there, and no bus daemon. */
+  /** Whether the service itself listens there, rather than a bus daemon. */
   readonly isPeer: boolean
-  /** Asked of each new connection, which counts only if it is answered: a bus may be there without the target. Absent: each counts. */
+  /** Call that proves a new connection: a bus may exist without the target. Absent: any connection counts. */
   readonly check?: BusCall
 }
 
@@ -20,7 +20,7 @@ export interface BusCall {
   readonly path: string
   readonly interface: string
   readonly member: string
-  /** D-Bus types of `body`; absent: there is none. */
+  /** D-Bus types of `body`. Absent: no body. */
   readonly signature?: string
   readonly body?: readonly unknown[]
 }
@@ -33,32 +33,32 @@ export interface BusSignal {
 }
 
 /**
- * A handle on D-Bus, for those who only look. Values come as JavaScript has them, variants as what is in them. All handles of a session
- * on one target share a connection, which is made when it is first needed, made anew when it has ended, and closed with the last
- * handle. It keeps the process alive only while an answer is awaited.
+ * Handle on D-Bus for observers. Values are those of JavaScript; a variant is its content. All handles of a session on one target share
+ * a connection, which is opened on first use, reopened after its end, and closed with the last handle. It keeps the process alive
+ * only while an answer is pending.
  */
 export interface Bus extends Disposable {
   /**
-   * Makes one of the provider's declared `busQueries`, and gives what it returns. Throws ReeveError: `internal` for any
-   * other, `unavailable` if the target can't be reached or no answer comes, `failed` if the answer is an error.
+   * Query: one of the provider's declared `busQueries`. Resolves with the returned values. Rejects with ReeveError: `internal` for any
+   * other call, `unavailable` if the target can't be reached or doesn't answer, `failed` if the answer is an error.
    */
   query(call: BusCall): Promise<readonly unknown[]>
   /**
-   * From now on calls `listener` for signals that match the rule, and maybe for others, on whichever connection. Resolves when the
-   * present one has taken note; throws ReeveError `unavailable` if there is none yet, and listens as soon as there is.
+   * Subscription: calls `listener` for signals that match the rule, and maybe for others, on this and later connections. Resolves once
+   * the present connection has subscribed. Rejects with ReeveError `unavailable` if there is none yet, and subscribes once there is.
    */
   listen(rule: string, listener: (signal: BusSignal) => void): Promise<void>
-  /** From now on calls `listener` when the connection has ended, and when there is a new one: what was said meanwhile wasn't heard. */
+  /** Calls `listener` when the connection ends, and when there is a new one. Signals in between are lost. */
   onConnection(listener: (isConnected: boolean) => void): void
 }
 
 /**
- * A handle on D-Bus, for those who act: it keeps the process alive. What is asked while the target is on its way back, as when it executes
- * itself anew, is asked again for 10 s.
+ * Handle on D-Bus for appliers; it keeps the process alive. Calls made while the target restarts or re-executes itself are retried for
+ * 10 s.
  */
 export interface WriteBus extends Bus {
-  /** Makes any call, and waits for its answer. */
+  /** Call of any method. Resolves with the returned values. */
   call(call: BusCall): Promise<readonly unknown[]>
-  /** Resolves when it is disposed of, or the target hasn't come back within 10 s: nothing is heard any more of what was begun. */
+  /** End of the handle: resolves when it is disposed of, or if the target hasn't returned within 10 s. Later signals are lost. */
   readonly ended: Promise<void>
 }

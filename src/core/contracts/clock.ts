@@ -1,16 +1,16 @@
-/** Time, as everything that waits gets it: tests put one in whose hands they move. All in milliseconds. */
+/** Clock of everything that waits, in milliseconds. Tests replace it by one that they move. */
 export interface Clock {
-  /** Since 1970, by the wall clock, which people and NTP step to and fro: to be shown, or compared with what is written down. */
+  /** Wall clock time since 1970, which people and NTP may step: for display, and for comparison with recorded times. */
   now(): number
-  /** Since some moment of this process, and never stepped: to tell how long something has taken. */
+  /** Monotonic time of this process: for durations. */
   elapsed(): number
-  /** Rejects with the signal's reason when it is aborted first. */
+  /** Waits for `duration`. Rejects with the signal's reason if the signal is aborted first. */
   sleep(duration: number, signal?: AbortSignal): Promise<void>
-  /** Calls `act` once, unless disposed of before. Keeps the process alive till then, unless told not to. */
+  /** Timer: calls `act` once, unless it is disposed of before. */
   after(duration: number, act: () => void, options?: TimerOptions): Disposable
 }
 
 export interface TimerOptions {
-  /** False: the process may end without it. */
+  /** Whether the process stays alive until the timer has fired. Default: true. */
   readonly keepsAlive?: boolean
 }

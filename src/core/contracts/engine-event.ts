@@ -1,7 +1,7 @@
 import type { Step } from '../plan/step.ts'
 import type { Location } from '../state/snapshot.ts'
 
-/** What the engine tells of its work while it goes on: for progress, logs, history and metrics. */
+/** Event of the engine's work: for progress, logs, history and metrics. */
 export type EngineEvent =
   | { readonly type: 'step-started'; readonly facility: string; readonly step: Step; readonly at: Location }
   | {

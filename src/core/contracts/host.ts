@@ -3,17 +3,17 @@ import type { UnsafePart } from '../paths/path-safety.ts'
 import type { Bus, BusTarget, WriteBus } from './bus.ts'
 import type { ContainedRunOptions, ContainedRunResult, RunOptions, SpawnedProcess, SpawnOptions } from './runs.ts'
 
-/** What can be known of a process from /proc. */
+/** Facts about a process, from /proc. */
 export interface ProcessFacts {
   readonly pid: number
   readonly parent: number
   readonly group: number
   readonly session: number
-  /** Its session has a controlling terminal. */
+  /** Whether its session has a controlling terminal. */
   readonly hasTerminal: boolean
-  /** The letter of /proc/PID/stat: `Z` is a zombie, `T` stopped. */
+  /** State letter of /proc/PID/stat: `Z` is a zombie, `T` is stopped. */
   readonly state: string
-  /** Field 22 of /proc/PID/stat: clock ticks since boot. With pid and boot id it identifies the process for good. */
+  /** Start time, field 22 of /proc/PID/stat: clock ticks since boot. With pid and boot id it identifies the process. */
   readonly startTime: string
 }
 
@@ -32,9 +32,9 @@ export interface FileFacts {
   readonly size: number
   readonly device: number
   readonly inode: number
-  /** Milliseconds since 1970. */
+  /** Time of the last change of content, in ms since 1970. */
   readonly modified: number
-  /** When anything of it last changed, its place or owner too: milliseconds since 1970. Nobody can set it back. */
+  /** Time of the last change of anything, including place and owner, in ms since 1970. Nobody can set it back. */
   readonly changed: number
 }
 
@@ -45,7 +45,7 @@ export interface FilePart {
 
 export interface InspectedFile {
   readonly facts: FileFacts
-  /** Absent: it isn't a regular file, or `mayRead` said no. */
+  /** Absent: it isn't a regular file, or `mayRead` returned false. */
   readonly content?: Uint8Array
 }
 
@@ -63,16 +63,16 @@ export interface FileToWrite extends FileOptions {
 }
 
 export interface QueryOptions {
-  /** In ms. */
+  /** Time limit in ms. Absent: 10,000. */
   readonly timeout?: number
-  /** Beside what tools need of Reeve's own. */
+  /** Variables besides PATH, HOME and others that tools need. */
   readonly environment?: Readonly<Record<string, string>>
-  /** What it is to look at: in its working directory, which is its own, closed to others, and gone with it. */
+  /** Files for the query, in its working directory: a private one, which is removed afterwards. */
   readonly files?: readonly QueryFile[]
 }
 
 export interface QueryFile {
-  /** Relative: `web.service`, `web.service.d/limits.conf`. */
+  /** Relative path: `web.service`, `web.service.d/limits.conf`. */
   readonly name: string
   readonly content: string
 }
@@ -83,63 +83,63 @@ export interface QueryResult {
   readonly stderr: string
 }
 
-/** One HTTP request to a unix socket. */
+/** HTTP request to a unix socket. */
 export interface SocketRequest {
-  /** Absent: GET. */
+  /** Default: GET. */
   readonly method?: string
-  /** With its query string: `/status?format=xml`. */
+  /** Path with its query string: `/status?format=xml`. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** Of the whole answer, in ms. Absent: 10,000. */
+  /** Time limit of the whole answer in ms. Default: 10,000. */
   readonly timeout?: number
-  /** Of the answer's body, in bytes. Absent: 8 MiB. */
+  /** Size limit of the answer's body in bytes. Default: 8 MiB. */
   readonly limit?: number
   readonly signal?: AbortSignal
 }
 
 export interface SocketResponse {
   readonly status: number
-  /** As UTF-8. */
+  /** Body, decoded as UTF-8. */
   readonly body: string
 }
 
 /**
- * The host, for those who only look. It has no way to write. Reads are synchronous: what is read here is small and
- * local (/proc, /run, a definition), and a thousand of them cost milliseconds.
+ * Host for observers: it can't write. Reads are synchronous, as files read here are small and local (/proc, /run, a definition): a
+ * thousand of them take milliseconds.
  */
 export interface ReadHost {
-  /** Milliseconds since 1970. */
+  /** Wall clock time in ms since 1970. */
   now(): number
   /**
-   * Undefined if there is none. Throws ReeveError on anything else, also on what is no regular file; `limit` in bytes, default
-   * 16 MiB. As root, it follows only symlinks that nobody else can have put there (S8).
+   * Content of a file; undefined if there is none. Throws ReeveError on any other failure, and if it isn't a regular file. `limit` in
+   * bytes, default 16 MiB. As root, it follows only symlinks that nobody else can have put there (S8).
    */
   readFile(path: string, limit?: number): Uint8Array | undefined
   /**
-   * As `readFile`, for what root reads to hand it to a service, or believes: every directory on the way has to be one that only
-   * root and this user can write. Throws ReeveError `insecure` that names the part, its owner and mode.
+   * As `readFile`, for files that root trusts or passes to a service: only root and this user may be able to write to any directory on
+   * the way. Throws ReeveError `insecure` that names the part, its owner and mode.
    */
   readProtectedFile(path: string, limit?: number): Uint8Array | undefined
   /**
-   * The first part on the way to a directory, or symlink, that others than root and this user can change: undefined if there
-   * is none, as far as the path exists. `isExclusive`: they must not be able to make entries in it either, as in /tmp.
-   * It tells how the path is now; what acts on it checks again what it opens.
+   * First part on the way to a directory, or symlink, that others than root and this user can change; undefined if there is none, as far
+   * as the path exists. `isExclusive`: others must not be able to create entries in it either, as in /tmp. The answer holds for the
+   * moment: code that acts on the path checks again what it opens.
    */
   findUnsafePart(directory: string, options?: { readonly isExclusive?: boolean }): UnsafePart | undefined
-  /** As `readFile`, so many bytes from an offset on, or what there is of them. */
+  /** Part of a file, as by `readFile`: at most `length` bytes from an offset. */
   readPart(path: string, offset: number, length: number): FilePart | undefined
   /** As `readFile`, decoded as UTF-8. */
   readText(path: string, limit?: number): string | undefined
-  /** Names, sorted; undefined if there is no such directory. */
+  /** Sorted names of its entries; undefined if there is no such directory. */
   readDirectory(path: string): string[] | undefined
-  /** Of the path itself, not of what a symlink leads to. */
+  /** Facts about the path itself: symlinks are not followed. Undefined if there is none. */
   facts(path: string): FileFacts | undefined
   /**
-   * Facts and content of one file, from one descriptor: nobody can put another in its place between the two. No symlink in its
-   * place is followed, and on the way only those that nobody else can have put there (S8). Undefined if there is none. Throws
-   * ReeveError where the way can't be followed, or the file is larger than `limit` (bytes, default 16 MiB). `tail`: of a larger
-   * one, only so many bytes from its end.
+   * Facts and content of one file from one descriptor, so that nobody can replace it in between. A symlink in its place is not followed,
+   * and on the way only those that nobody else can have put there (S8). Undefined if there is none. Throws ReeveError if the way
+   * can't be followed, or the file is larger than `limit` (bytes, default 16 MiB). `tail`: of a larger file, only so many bytes
+   * from its end.
    */
   inspectFile(
     path: string,
@@ -149,30 +149,31 @@ export interface ReadHost {
       readonly mayRead?: (facts: FileFacts) => boolean
     },
   ): InspectedFile | undefined
-  /** Paths on which something is mounted now: a file among them can be neither replaced nor removed. */
+  /** Mount points. A file that is one can be neither replaced nor removed. */
   mountPoints(): ReadonlySet<string>
+  /** Target of a symlink, as it is written; undefined if there is none. */
   readLink(path: string): string | undefined
-  /** All symlinks resolved; undefined if it doesn't exist. */
+  /** Path with all symlinks resolved; undefined if it doesn't exist. */
   realPath(path: string): string | undefined
   process(pid: number): ProcessFacts | undefined
-  /** Of all processes that can be seen. */
+  /** Ids of all visible processes. */
   processes(): number[]
-  /** Changes with every boot, also with that of a container: the kernel's boot id and the start time of pid 1. */
+  /** Id of this boot, of a container's too: the kernel's boot id and the start time of pid 1. */
   bootId(): string
-  /** The effective user id of this process. */
+  /** Effective user id of this process. */
   userId(): number
-  /** The effective group id of this process. */
+  /** Effective group id of this process. */
   groupId(): number
-  /** Undefined if there is no such user. */
+  /** User by name; undefined if there is none. */
   findUser(name: string): User | undefined
   findGroup(name: string): number | undefined
-  /** Undefined if no user has that id. */
+  /** User by id; undefined if there is none. */
   findUserById(uid: number): UserIdentity | undefined
-  /** Ids of all groups that the user belongs to. */
+  /** Ids of all groups of a user. */
   findGroupsOf(user: UserIdentity): ReadonlySet<number>
   /**
-   * Whether that user, with these groups, may use the path so, as a process of theirs sees it. It costs two processes: only for what
-   * the mode doesn't tell, an access list. True too where that can't be found out.
+   * Whether a user with these groups has the rights on the path, as a process of theirs sees it. It takes two processes, so it is only
+   * for access lists, which the mode doesn't show. True if it can't be determined.
    */
   isGranted(
     user: UserIdentity,
@@ -180,45 +181,47 @@ export interface ReadHost {
     path: string,
     rights: readonly ('r' | 'w' | 'x')[],
   ): boolean
-  /** Runs one of the provider's declared `queries`. Throws ReeveError for any other, and `unavailable` if there is no such program. */
+  /**
+   * Runs one of the provider's declared `queries`. Rejects with ReeveError: `internal` for any other, `unavailable` if there is no such
+   * program.
+   */
   query(command: readonly string[], options?: QueryOptions): Promise<QueryResult>
   /**
-   * Makes one of the provider's declared `socketQueries`, over HTTP to a unix socket. Any status is a result, redirects too: none is
-   * followed. Throws ReeveError: `internal` for a request that isn't declared, `unavailable` if nobody listens or no whole answer comes
-   * in time, `failed` if it is too large or cut off, `aborted` by the signal.
+   * Makes one of the provider's declared `socketQueries` over HTTP. Any status is a result; redirects aren't followed. Rejects with
+   * ReeveError: `internal` for a request that isn't declared, `unavailable` if nobody listens or the answer isn't complete in time,
+   * `failed` if the answer is too large or cut off, `aborted` by the signal.
    */
   querySocket(socket: string, request: SocketRequest): Promise<SocketResponse>
-  /** A handle on D-Bus, which connects when it is first asked; to be disposed of. */
+  /** Handle on D-Bus, which connects on first use and has to be disposed of. */
   openBus(target: BusTarget): Bus
-  /** Calls `hint` with the name (inside `directory`) that may have changed. Stays armed if the directory comes later. */
+  /** Watch on a directory: calls `hint` with the name of an entry that may have changed. The directory may come later. */
   watch(directory: string, hint: (name?: string) => void): Disposable
 }
 
-/** The host, for those who ask services how they are: they look, and run the commands of health checks, which leave nothing behind. */
+/** Host for health probes: it can also run the commands of health checks, which leave nothing behind. */
 export interface ProbeHost extends ReadHost {
   /**
-   * Runs to its end, in a session of its own, with `environment` alone. When it has ended, or was ended by `timeout`, `outputLimit` or
-   * `signal`, whatever it leaves behind is killed. A non-zero exit is a result, not an error.
+   * Runs a command to its end in a session of its own, with `environment` alone. After its end, or at `timeout`, `outputLimit` or
+   * `signal`, all processes that it has left are killed. A non-zero exit is a result, not an error.
    */
   runContained(command: readonly string[], options: ContainedRunOptions): Promise<ContainedRunResult>
 }
 
-/** The host, for those who act. Every external effect of Reeve goes through here. */
+/** Host for appliers. Every external effect of Reeve is a method of it. */
 export interface WriteHost extends ProbeHost {
   /**
-   * Replaces the file in one step: temporary dotfile in the same directory, owner and mode, sync, rename, sync.
-   * Follows no symlink at `path`.
+   * Replaces a file in one step: temporary dotfile in the same directory, owner and mode, sync, rename, sync. Follows no symlink at
+   * `path`.
    */
   writeFile(path: string, content: Uint8Array | string, options: FileOptions): void
   /**
-   * As `writeFile`, many in a row: each in one step, in the order given. They are synced side by side, which takes a disk much
-   * less. Nobody else may write to their directories meanwhile.
+   * As `writeFile`, for many files: each in one step, in the given order. They are synced side by side, which is much faster. Nobody else
+   * may write to their directories meanwhile.
    */
   writeFiles(files: readonly FileToWrite[]): Promise<void>
   /**
-   * As `writeFile`, with the rights of a user other than root, in a process that has no others: for directories which that
-   * user can write, and root therefore doesn't work in. The file is theirs; `gid` is one of their groups. Resolves when it is
-   * done; throws ReeveError after 30 s at the latest.
+   * As `writeFile`, by a process with only the rights of a user other than root: for directories that this user can write, in which root
+   * doesn't work therefore. The user owns the file; `gid` is one of their groups. Rejects with ReeveError after 30 s at the latest.
    */
   writeFileAs(
     user: UserIdentity,
@@ -228,29 +231,29 @@ export interface WriteHost extends ProbeHost {
   ): Promise<void>
   /** As `removeFile`, with the rights of that user. */
   removeFileAs(user: UserIdentity, path: string): Promise<void>
-  /** Appends in one write, without a sync; makes the file with `mode` if there is none. Follows no symlink at `path`. */
+  /** Appends in one write, without a sync; creates the file with `mode` if there is none. Follows no symlink at `path`. */
   appendFile(path: string, content: Uint8Array | string, options: { readonly mode: number }): void
-  /** Renames within one file system, over what is there. */
+  /** Renames within one file system; an existing file is replaced. */
   moveFile(from: string, to: string): void
-  /** With its parents (0755). Does nothing if it exists. */
+  /** Creates a directory and its parents (0755). Does nothing if it exists. */
   makeDirectory(path: string, options: { readonly mode: number }): void
-  /** Makes a symlink. Does nothing if it is there and leads there; throws ReeveError if something else is. */
+  /** Creates a symlink. Does nothing if it exists with this target; throws ReeveError if something else is in its place. */
   makeLink(path: string, target: string): void
-  /** Writes to a named pipe, in one write; false if nobody has it open for reading. Never waits. */
+  /** Writes to a named pipe in one write, without waiting; false if nobody has it open for reading. */
   writePipe(path: string, text: string): boolean
-  /** Does nothing if there is none. */
+  /** Removes a file. Does nothing if there is none. */
   removeFile(path: string): void
-  /** Does nothing if there is none, or if it isn't empty. */
+  /** Removes an empty directory. Does nothing if there is none, or if it isn't empty. */
   removeDirectory(path: string): void
-  /** Runs to its end; what it starts may go on. A non-zero exit is a result, not an error. `timeout` in ms. */
+  /** Runs a command to its end; processes that it starts may go on. A non-zero exit is a result, not an error. */
   run(command: readonly string[], options?: RunOptions): Promise<QueryResult>
-  /** Starts a process in a session of its own, that outlives this one; gives its pid. */
+  /** Starts a process that outlives this one, in a session of its own. */
   spawn(command: readonly string[], options: SpawnOptions): SpawnedProcess
-  /** Signals a process, or with a negative number its group; false if there is none. The caller has checked its identity. */
+  /** Signals a process, or with a negative number a group; false if there is none. The caller has checked its identity. */
   kill(pid: number, signal: string): boolean
-  /** Sends one line to a unix socket, when first iterated, and gives each line that comes back. Ends when the peer closes. */
+  /** Sends one line to a unix socket when first iterated, and yields each line of the answer. Ends when the peer closes. */
   request(socket: string, line: string, signal: AbortSignal): AsyncIterable<string>
-  /** As `querySocket`, any request. */
+  /** As `querySocket`, for any request. */
   requestSocket(socket: string, request: SocketRequest): Promise<SocketResponse>
   openBus(target: BusTarget): WriteBus
 }

@@ -2,7 +2,7 @@ import type { Instance } from '../model/facility.ts'
 import type { ReadHost } from './host.ts'
 import type { Provider } from './provider.ts'
 
-/** Provider that also tells the installer (`reeve install`) about Reeve's own controller as a service. Nobody else asks. */
+/** Provider with facts about Reeve's own controller as a service, for `reeve install` only. */
 export interface HostingProvider extends Provider {
   /** Absent: its supervisors run the controller as they run any other service. */
   readonly hosting?: Hosting | HostingRefusal

@@ -1,4 +1,4 @@
-/** Structured logging; `facility` and `step` always stand in the fields, never only in the message. */
+/** Structured log. `facility` and `step` are always fields, never only part of the message. */
 export interface Log {
   debug(fields: Readonly<Record<string, unknown>>, message: string): void
   info(fields: Readonly<Record<string, unknown>>, message: string): void
@@ -6,5 +6,5 @@ export interface Log {
   error(fields: Readonly<Record<string, unknown>>, message: string): void
 }
 
-/** For those who want to hear nothing. */
+/** Log that discards everything. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

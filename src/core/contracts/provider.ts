@@ -13,76 +13,75 @@ import type { Log } from './log.ts'
 import type { QueryRules } from './query-rules.ts'
 
 /**
- * The contract between Reeve and a kind of supervisor. A provider says what can be had, renders definitions, and opens supervisors:
- * an `Observer` looks at one, an `Applier` acts on it; only the core compares. What none of them says is absent, and then what its
- * comment says holds.
+ * Contract between Reeve and a type of supervisor. A provider declares its capabilities, renders definitions, and opens supervisor
+ * instances: an `Observer` observes one, an `Applier` acts on it; only the core compares. Optional members say what their absence means.
  *
- * Guarantees that a provider gives, and that `reeve/conformance` checks:
- * - `render` is pure; the same facility gives the same bytes.
- * - An observer changes nothing: its host has no way to write (E2).
- * - Every action is idempotent, and may be cut off at any point by SIGKILL: done again, it ends as if undisturbed.
- * - A definition carries Reeve's marker (`Ownership`), and `list` finds it there, not in a memory of its own.
- * - Where the supervisor can't be asked, the state is `unknown` with a message, never `stopped` or `absent`.
- * - Instances that are open at the same time don't disturb one another.
+ * Guarantees of a provider, which `reeve/conformance` checks:
+ * - `render` is pure: the same facility gives the same bytes.
+ * - An observer changes nothing: its host can't write (E2).
+ * - Every action is idempotent. After SIGKILL at any point it can be repeated, and ends as without the interruption.
+ * - A definition carries Reeve's marker (`Ownership`), and `list` finds it there, not in a record of its own.
+ * - If the supervisor doesn't answer, the state is `unknown` with a message, never `stopped` or `absent`.
+ * - Instances that are open at the same time don't affect one another.
  */
 export interface Provider {
   // Required.
-  /** What `spec.type` of a Supervisor and the keys of `spec.config` say: `systemd`, `runit`, … */
+  /** Name in `spec.type` of a Supervisor, and key of `spec.config`: `systemd`, `runit`, … */
   readonly type: string
   readonly capabilities: Capabilities
   /**
-   * The definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`.
-   * `servicePaths`: those of `process` that root must not open or read for the service, as others can lead them elsewhere:
-   * its own user does, where it has one (S8). Absent: there are none.
+   * Definition of a facility that has `process` or `config`. Problems name the field, e.g. `process.umask`. `servicePaths`: paths of
+   * `process` that root must not open for the service, because others can lead them elsewhere; the service's own user opens them, if it
+   * has one (S8). Absent: none.
    */
   render(facility: Facility, instance: Instance, ownership: Ownership, servicePaths?: ReadonlySet<string>): Rendered
   /**
-   * For those who look at the supervisor of this instance: once, and kept as long as they look. It only gets hold of what it needs; the
-   * supervisor may not be there yet, and is asked by the methods.
+   * Observer of this instance, which is opened once and kept. Opening only gets hold of what it needs: the supervisor may not exist yet,
+   * and is queried by the methods.
    */
   openObserver(instance: Instance, tools: ObserverTools): Observer
-  /** For those who act on it, as long as they hold the lock. */
+  /** Applier for this instance, open while the writer's lock is held. */
   openApplier(instance: Instance, tools: ApplierTools): Applier
 
   // Most want these.
-  /** Which supervisor the options mean. Absent: each name means another, and things move when the options change. */
+  /** Identity of the supervisor. Absent: each instance name is another supervisor, and a change of options moves its services. */
   identify?(instance: Instance): Identity
   /**
-   * Where Reeve writes what this instance reads, and runs what it finds there: absolute. The host's owner bounds it (S3).
-   * Absent: only what its options say in so many words.
+   * Directories, as absolute paths, in which Reeve writes what this instance reads and runs. The policy limits them (S3). Absent: only
+   * paths that its options name.
    */
   directories?(instance: Instance): readonly string[]
 
   // Rare: none of these is needed to begin.
-  /** The names that its supervisor takes. Absent: those that facilities may have (`metadata.name`). */
+  /** Service names that its supervisor accepts. Absent: those of facilities (`metadata.name`). */
   readonly serviceNames?: ServiceNames
   /**
-   * Why no facility's service can be called so, though `serviceNames` has the name, for people: mostly that another name means the same one, as two facilities
-   * must not. Absent: each name is a service of its own.
+   * Reason why a name that `serviceNames` accepts is invalid for a service, for people: mostly that another name means the same
+   * service. Absent: each name is a service of its own.
    */
   findNameProblem?(service: string): string | undefined
-  /** Why nothing of that name can be in that state, for people: what is only a pattern for others doesn't run. Absent: all can. */
+  /** Reason why a service of that name can't be in that state, for people: a template doesn't run. Absent: all can. */
   findStateProblem?(service: string, state: Facility['state']): string | undefined
-  /** `controller`: nothing has the supervisor come up after a boot but a controller of Reeve. Absent: the host does. */
+  /** `controller`: after a boot only a controller of Reeve starts the supervisor. Absent: the host starts it. */
   readonly startedBy?: 'controller'
 }
 
-/** Which supervisor an instance means. Directories are absolute, and compared by where they lead; all else is compared as it is. */
+/** Identity of a supervisor. Absolute directories are compared by where they lead, other words as they are. */
 export interface Identity {
   /**
-   * A directory that the supervisor has for itself, or words. Two instances of one place are one supervisor under two names: of a
-   * default and a declared one only the declared is looked at, and two declared ones are an error.
+   * Directory that belongs to the supervisor alone, or words. Two instances with the same place are one supervisor under two names: a
+   * declared one replaces a default one, and two declared ones are an error.
    */
   readonly place: string
   /**
-   * Where its things are, if that is more than its place: directories, or words. Instances that are alike in this are the same, however
-   * their options are written: what stands under one stands under the other, and nothing has to move.
+   * Further directories, or words, that say where its services are. Instances with the same layout are the same, however their options
+   * are written, and no service has to move between them.
    */
   readonly layout?: readonly string[]
 }
 
 export interface ObserverTools {
-  /** It can run `capabilities.queries` and make `capabilities.busQueries`. */
+  /** Host that makes only the queries in `capabilities`. */
   readonly host: ReadHost
   readonly clock: Clock
   readonly log: Log
@@ -92,14 +91,14 @@ export interface ApplierTools extends ObserverTools {
   readonly host: WriteHost
 }
 
-/** Looks at the supervisor of one instance. Dispose of it twice, and it is as once; what was asked and not answered then fails. */
+/** Observer of one supervisor instance. Disposing of it twice is as once; pending queries then fail. */
 export interface Observer extends Disposable {
   // Required.
   /** Whether the supervisor is there and answers. One that throws ReeveError `unavailable` doesn't, for that reason. */
   probe(): Promise<Availability>
   /**
-   * All services of this instance that carry a Reeve's marker, whichever Reeve's. Asked also before `probe`, of
-   * supervisors that nobody names: what isn't on this host at all holds none.
+   * All services of this instance that carry a marker of any Reeve. It is called before `probe` too, for supervisors that no manifest
+   * names: one that isn't on this host has none.
    */
   list(): Promise<OwnedService[]>
   /**
@@ -110,81 +109,80 @@ export interface Observer extends Disposable {
 
   // Most want these.
   /**
-   * Calls `hint` when something may have changed. Hints may be lost, doubled, or wrong; the engine observes anew. Absent: what changes
-   * is seen at the next resync, as much as 30 s later; the conformance suite wants one.
+   * Watch that calls `hint` when something may have changed. Hints may be lost, doubled or wrong; the engine observes again. Absent:
+   * changes are seen at the next resync, up to 30 s later. The conformance suite requires it.
    */
   watch?(hint: (service?: string) => void): Disposable
   /**
-   * A service that isn't this Reeve's, as it is if all that the definition says is its own already: it is to be adopted, or added
-   * to. Where what runs was started with just that, but for what Reeve adds, `loaded` has the digest of the definition, and nothing
-   * has to be restarted (E20); else `stale` says why not. Absent: what `observe` says is all that can be known.
+   * A service of others that is to be adopted or added to, observed as if it had the definition already. If its process was started with
+   * just that, apart from Reeve's additions, `loaded` has the digest of the definition and no restart follows (E20); otherwise
+   * `stale` gives the reason. Absent: `observe` gives all that can be known.
    */
   observeAdoptable?(service: string, definition: Definition): Promise<Observed>
   /**
-   * What services have to do with one another once what is declared for them is in place, by name: by the definitions, and by what
-   * else is on the host. Absent: nothing, and each name is a service of its own.
+   * Relations of services by name, as they will be once their definitions are in place: from these, and from what else is on the host.
+   * Absent: none, and each name is a service of its own.
    */
   relate?(services: readonly DeclaredService[], options: RelateOptions): Promise<ReadonlyMap<string, ServiceTies>>
 
   // Rare: none of these is needed to begin.
-  /** Why this host can't have what was rendered, as it is now: paths that root would have to open where others can lead it elsewhere. */
+  /** Problems of a definition on this host: paths that root would have to open, and that others can lead elsewhere. */
   findHostProblems?(facility: Facility, definition: Definition): readonly string[]
   /**
-   * What a start of the service needs of this host, where `spec.process` doesn't say it: native configuration is laid over it, or
-   * stands in its place. The engine looks whether it is there before a service that runs is stopped for a change, and before a plan is
-   * shown. Absent, or undefined: what `Definition.process` says, else `spec.process` where there is no native configuration.
+   * Start needs of the service on this host, if native configuration overrides or replaces `spec.process`. The engine checks them before
+   * it shows a plan, and before it stops a running service for a change. Absent, or undefined: those of `Definition.process`, or of
+   * `spec.process` if there is no native configuration.
    */
   startNeeds?(facility: Facility, definition: Definition): StartNeeds | undefined
   /**
-   * What the supervisor's own check finds in definitions that aren't in place yet, by service, for people: an `install` would be refused
-   * for it. It may miss some. Absent: it has no such check.
+   * Problems that the supervisor's own check finds in definitions before their installation, by service, for people. It may miss some.
+   * Absent: the supervisor has no such check.
    */
   verify?(
     services: readonly { readonly service: string; readonly definition: Definition }[],
   ): Promise<ReadonlyMap<string, string>>
   /**
-   * The last lines that the service has written, or that its supervisor has of it, where these are in no file: at most so many.
-   * Absent: `Observed.output` names the file, if there is one.
+   * Last lines of a service's output, at most `count`, if they are in no file. Absent: `Observed.output` names the file, if there is one.
    */
   readLastLines?(service: string, count: number): Promise<readonly string[]>
-  /** Of which service of this instance the process is a part, where that can be known though it isn't the main one. */
+  /** Service that a process belongs to, also if it isn't the main process. Undefined: unknown, or none of this instance. */
   serviceOf?(pid: number): string | undefined
-  /** By which other names the service is known on this host. Absent: by none. */
+  /** Other names of the service on this host. Absent: none. */
   aliasesOf?(service: string): readonly string[]
 }
 
-/** Acts on the supervisor of one instance. Dispose of it twice, and it is as once. */
+/** Applier for one supervisor instance. Disposing of it twice is as once. */
 export interface Applier extends Disposable {
   // Required.
   /**
-   * Carries out a batch of actions on different services, side by side, and reports each as it ends. Resolves when
-   * all have been reported. An action that throws or isn't reported counts as failed. Batches may be under way at the same time.
+   * Carries out a batch of actions on different services side by side, and reports each as it ends. Resolves when all have been
+   * reported. An action that isn't reported counts as failed. Batches may overlap. `eachAction` makes this method from one function for
+   * each verb.
    */
   apply(actions: readonly Action[], report: Report): Promise<void>
 
   // Rare: not needed to begin.
   /**
-   * Writes down what the processes of these services have read, of which `Observed.isUnrecorded` says so. Asked by those who act,
-   * after they have looked. Absent: nothing has to be.
+   * Records what the processes of these services have read, after `Observed.isUnrecorded`. Absent: nothing has to be recorded.
    */
   keepRuns?(services: readonly string[]): Promise<void>
 }
 
 export interface Capabilities extends QueryRules {
-  /** What of `spec.process` it can honour. What isn't here is an error that names field, facility and provider. */
+  /** Fields of `spec.process` that it honours. Any other is an error that names field, facility and provider. */
   readonly process: readonly PortableField[]
-  /** Why it can't honour others, and what to do instead, for people. */
+  /** Reasons why it can't honour others, and alternatives, for people. */
   readonly refusals?: Partial<Readonly<Record<PortableField, string>>>
-  /** Where the output of a service is written besides its file. Absent: nowhere. */
+  /** Places besides its file where a service's output is written. Absent: none. */
   readonly besideOutput?: BesideOutput
   /** JSON Schema of `spec.config.<type>`; absent: it takes no native configuration. */
   readonly configSchema?: object
   /**
-   * `text`: where `spec.config.<type>.source` names a file beside the manifest, the provider gets what is in it as `text`,
-   * and no `source`. Both stand in the schema. Absent: `source` has no such meaning.
+   * Key that gets the content of the file that `spec.config.<type>.source` names, beside the manifest: `text`. The provider gets it
+   * instead of `source`; both are in the schema. Absent: `source` has no such meaning.
    */
   readonly configSource?: string
-  /** Tables in `spec.config.<type>` of which that goes too, by their keys; `*` is any: `['timer', 'dropIns.*']`. Absent: none. */
+  /** Tables in `spec.config.<type>` with such a `source` of their own, by key; `*` is any: `['timer', 'dropIns.*']`. Absent: none. */
   readonly configSourceIn?: readonly string[]
   /** JSON Schema of `spec.<type>` of a Supervisor; absent: it takes no options. */
   readonly optionsSchema?: object
@@ -193,11 +191,11 @@ export interface Capabilities extends QueryRules {
 export type Availability =
   | {
       readonly available: true
-      /** Of the supervisor, where it can be known. */
+      /** Version of the supervisor, if known. */
       readonly version?: string
       /** Portable fields that this instance can't honour though its type can, and why (`user`: it doesn't run as root). */
       readonly lacks?: Partial<Readonly<Record<PortableField, string>>>
-      /** Where it can't write down what it does, which it does all the same. Absent: nowhere. */
+      /** Places where it can't write its records; it acts all the same. Absent: none. */
       readonly unwritable?: readonly Unwritable[]
     }
   | { readonly available: false; readonly reason: string }
@@ -210,32 +208,32 @@ export type Rendered =
 export interface DeclaredService {
   readonly service: string
   readonly enabled: Facility['enabled']
-  /** Absent: Reeve writes none. */
+  /** Absent: Reeve writes no definition. */
   readonly definition?: Definition
-  /** As `Observed.definitionFiles`: those that the definition has no more are on their way out. */
+  /** As `Observed.definitionFiles`: files that the new definition lacks are about to be removed. */
   readonly definitionFiles?: readonly string[]
 }
 
 export interface RelateOptions {
-  /** True: the manifests may be meant for another host: what is declared counts alone, and no supervisor is asked. */
+  /** True: the manifests may be for another host, so only what is declared counts, and no supervisor is queried. */
   readonly isElsewhere?: boolean
 }
 
-/** The verbs that a provider carries out; files of the facility are written by the engine. */
+/** Verbs of a provider. The engine itself writes the configuration files of a facility. */
 export type ServiceVerb = Exclude<Verb, 'write-file' | 'remove-file' | 'restore-file'>
 
 export interface Action {
-  /** The step's. */
+  /** Id of the step. */
   readonly id: string
   readonly verb: ServiceVerb
   readonly service: string
-  /** For `install`. */
+  /** Definition for `install`. */
   readonly definition?: Definition
-  /** For `start`: what its timer, socket or path would start is to be started now, and these are left as they are. */
+  /** For `start`: starts now what its timer, socket or path would start, and leaves these as they are. */
   readonly startsJob?: boolean
-  /** Aborted when the action isn't wanted any more: stop waiting, and report what has been reached. */
+  /** Signal that the action isn't wanted any more: stop waiting, and report failure. */
   readonly signal: AbortSignal
-  /** To be told of what takes long by nobody's fault: it continues the sentence "waits for …". */
+  /** Report of a long wait that is nobody's fault; the text continues "waits for …". */
   readonly waits?: (until: string) => void
 }
 

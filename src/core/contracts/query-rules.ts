@@ -1,22 +1,22 @@
 /**
- * What a provider may ask while it only looks, beside reading files. Nothing of it may write (E2): the host refuses what no rule
- * allows, by ReeveError `internal`. A function that throws, or gives anything but true, says no.
+ * Queries that a provider may make while observing, besides reading files. None may write (E2). The host refuses any other with
+ * ReeveError `internal`. A rule that is a function allows a query only by returning true.
  */
 export interface QueryRules {
-  /** The command lines that `ReadHost.query` may run. */
+  /** Command lines for `ReadHost.query`. */
   readonly queries?: readonly CommandRule[]
-  /** The D-Bus methods that `Bus.query` may call: `org.freedesktop.systemd1.Manager.ListUnits`. */
+  /** D-Bus methods for `Bus.query`: `org.freedesktop.systemd1.Manager.ListUnits`. */
   readonly busQueries?: readonly string[]
-  /** The HTTP requests that `ReadHost.querySocket` may make. */
+  /** HTTP requests for `ReadHost.querySocket`. */
   readonly socketQueries?: readonly SocketRule[]
 }
 
-/** A prefix, `['systemctl', 'show']`, or a function of the whole command line, where what matters stands elsewhere. */
+/** A prefix, `['systemctl', 'show']`, or a function of the whole command line: `monit -c FILE status`. */
 export type CommandRule = readonly string[] | ((command: readonly string[]) => boolean)
 
 /**
- * `path` has whole segments: `/status` allows `/status`, `/status/web` and `/status?all`, and not `/statuses` or `/status/../stop`.
- * A function sees the request as it is, with what its headers and body ask for.
+ * A method and a path of whole segments: `/status` allows `/status`, `/status/web` and `/status?all`, but not `/statuses` or
+ * `/status/../stop`. Or a function of the request with its headers and body.
  */
 export type SocketRule =
   | { readonly method: string; readonly path: string }
@@ -28,6 +28,6 @@ export interface SocketQuestion {
   /** With its query string: `/status?format=xml`. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  /** Empty: there is none. */
+  /** Empty if there is none. */
   readonly body: string
 }

@@ -1,43 +1,44 @@
-/** How a host runs programs, and what comes of it. */
+/** Options and results of programs that a host runs. */
 
 export interface ContainedRunOptions {
-  /** In ms. */
+  /** Time limit in ms. Absent: none. */
   readonly timeout?: number
-  /** The whole of it. */
+  /** Whole environment: nothing is inherited. */
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
   readonly signal?: AbortSignal
   readonly input?: string | Uint8Array
-  /** How much of stdout and of stderr is kept, in bytes each; who writes more is ended. Absent: all is thrown away. */
+  /** Size limit of stdout and of stderr, in bytes each; a program that writes more is ended. Absent: output is discarded. */
   readonly outputLimit?: number
 }
 
 export interface ContainedRunResult {
   readonly exitCode: number
-  /** Empty where it is thrown away. */
+  /** Empty if output is discarded. */
   readonly stdout: Uint8Array
   readonly stderr: string
 }
 
 export interface RunOptions {
+  /** Time limit in ms. Absent: none. */
   readonly timeout?: number
-  /** Beside PATH, HOME and the like, which tools need; nothing else of Reeve's own environment reaches them. */
+  /** Variables besides PATH, HOME and others that tools need. Nothing else of Reeve's own environment is inherited. */
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
   readonly signal?: AbortSignal
   readonly input?: string
   /**
-   * In a session of its own, and so without the terminal of whoever runs Reeve. For what comes to run as a service's user, who
-   * could type into root's shell through it.
+   * Session of its own, without the terminal of the person who runs Reeve: for a program that changes to a service's user, who could
+   * otherwise type into root's shell.
    */
   readonly hasOwnSession?: boolean
 }
 
 export interface SpawnOptions {
-  /** The whole environment: nothing is inherited. */
+  /** Whole environment: nothing is inherited. */
   readonly environment: Readonly<Record<string, string>>
   readonly directory?: string
-  /** A file that stdout and stderr are appended to; made with `outputMode`. Absent: /dev/null. */
+  /** File to which stdout and stderr are appended; created with `outputMode`. Absent: /dev/null. */
   readonly output?: string
   readonly outputMode?: number
 }
@@ -45,8 +46,8 @@ export interface SpawnOptions {
 export interface SpawnedProcess {
   readonly pid: number
   /**
-   * Resolves when it has ended and been reaped, with its exit code; undefined: a signal ended it. Waiting for it doesn't keep
-   * this process alive.
+   * End of the process: resolves with its exit code once it has been reaped, or with undefined if a signal ended it. Waiting for it
+   * doesn't keep this process alive.
    */
   readonly exited: Promise<number | undefined>
 }

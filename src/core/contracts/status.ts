@@ -8,12 +8,12 @@ export type { Condition, HealthState }
 
 /** `reeve status -o json` and `GET /status` of the control socket: `schemas/status.schema.json`. */
 export interface Status {
-  /** The host is in report mode: nothing is done about what differs. Absent: it is reconciled. */
+  /** Report mode: differences are reported and not reconciled. Absent: the host is reconciled. */
   readonly mode?: 'report'
   readonly facilities: readonly FacilityStatus[]
-  /** Where the controller, or a supervisor, can't write down what it does, as on a full disk. Absent: nowhere. */
+  /** Places where the controller or a supervisor can't write its records, as on a full disk. Absent: none. */
   readonly unwritable?: readonly UnwritableReport[]
-  /** What keeps what is enabled from being started after a boot, and what to do. Absent: nothing that is known. */
+  /** Reason why enabled services will not start after a boot, and what to do. Absent: no such reason is known. */
   readonly atBoot?: string
   /** Absent: the manifests come from a directory. */
   readonly source?: SourceStatus
@@ -29,27 +29,27 @@ export interface Status {
 }
 
 export interface LastExit extends Omit<Exit, 'meaning'> {
-  /** In words: `exited with code 3`. */
+  /** Description for people: `exited with code 3`. */
   readonly message: string
 }
 
 export interface ActivationStatus {
-  /** What is started, as the supervisor calls it. */
+  /** Names of what is started, as the supervisor calls it. */
   readonly starts: readonly string[]
-  /** ISO 8601: when a timer starts it next; null where nothing is due. */
+  /** Next start by a timer, ISO 8601; null if none is due. */
   readonly nextRun: string | null
-  /** Null: it has never been started, as far as the supervisor knows. */
+  /** Last run; null if the supervisor knows of none. */
   readonly lastRun: {
-    /** ISO 8601, or null where the supervisor can't tell. */
+    /** ISO 8601; null if the supervisor can't tell. */
     readonly began: string | null
     readonly ended: string | null
     readonly outcome: Run['outcome']
-    /** How it ended, in words. */
+    /** End of the run, for people. */
     readonly message?: string
   } | null
-  /** Why the last run that is over failed. Absent: it didn't. */
+  /** Failure of the last finished run. Absent: it succeeded, or there was none. */
   readonly failure?: { readonly message: string; readonly at: string | null }
-  /** Of a socket that has a process for each connection. */
+  /** Connections of a socket that has a process for each of them. */
   readonly connections?: { readonly accepted: number; readonly open: number }
 }
 
@@ -60,29 +60,29 @@ export interface FacilityStatus {
   readonly state: ServiceState
   readonly enabled: boolean | null
   readonly pid: number | null
-  /** ISO 8601; since when in this state. */
+  /** Time of the last change of state, ISO 8601. */
   readonly since: string | null
   readonly health: HealthState
-  /** How often its supervisor has started it again by itself since it was last asked to. Absent: the supervisor doesn't say. */
+  /** Restarts by its supervisor since the last requested start. Absent: the supervisor doesn't count them. */
   readonly restarts?: number
-  /** How its last run ended: while it runs, the run before this one. Absent: the supervisor doesn't say, or there was none. */
+  /** End of its last finished run. Absent: there was none, or the supervisor doesn't record it. */
   readonly lastExit?: LastExit
-  /** The last lines that it has written, of one that doesn't stay up. Absent: it does, they can't be had, or too many are down. */
+  /** Last lines of output of a service that doesn't stay up. Absent: it stays up, there are none, or too many services are down. */
   readonly lastOutput?: readonly string[]
-  /** Of what runs only when a timer, socket or path starts it; then `state` is theirs. Absent: its supervisor starts it. */
+  /** Activation by a timer, socket or path, whose state `state` is. Absent: the supervisor starts the service itself. */
   readonly activation?: ActivationStatus
-  /** Where what it writes can be read: a path, or a command. Absent where the supervisor doesn't say. */
+  /** Place of its output: a path, or a command that shows it. Absent: unknown. */
   readonly output?: string
-  /** Files of others that change how it is run. Absent: none that the supervisor tells of. */
+  /** Files of others that change how it runs. Absent: none are known. */
   readonly overrides?: readonly string[]
   readonly conditions: readonly Condition[]
-  /** What there is to do about it, where nobody is doing it: it is otherwise than declared. Absent: nothing. */
+  /** Due steps that nobody carries out, for people. Absent: none. */
   readonly pending?: string
-  /** Where it is still found besides: it is being moved from there, or that failed. Absent: nowhere. */
+  /** Other places where it still is, as during a move or after a failed one. Absent: none. */
   readonly elsewhere?: readonly OtherPlace[]
 }
 
-/** By a manifest or a person: suspended, or undeclared and kept. It is observed, and nothing is done about it. */
+/** True for a facility that is only observed: suspended, or undeclared and kept. */
 export function isLeftAlone(status: FacilityStatus): boolean {
   return isSuspended(status) || isUndeclared(status)
 }
