@@ -1,16 +1,17 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'vitest'
 import { daemontoolsProvider } from '../../providers/daemontools/index.ts'
 import { runitProvider } from '../../providers/runit/index.ts'
 import { s6Provider } from '../../providers/s6/index.ts'
 import { eventually } from '../../src/conformance/eventually.ts'
 import type { ConformanceHarness, ConformanceSupervisor } from '../../src/conformance/index.ts'
-import { isAlive } from '../../src/conformance/lab.ts'
+import { isAlive, type Lab } from '../../src/conformance/lab.ts'
 import type { ProcessFacts } from '../../src/core/contracts/host.ts'
 import type { Provider } from '../../src/core/contracts/provider.ts'
 import { createReadHost } from '../../src/host/read-host.ts'
+import type { HostUser } from '../tools/host-user.ts'
 
 interface ScanFamily {
   readonly provider: Provider
@@ -188,4 +189,25 @@ function readQuietly(path: string): string {
   } catch {
     return ''
   }
+}
+
+/** A directory of the lab with this mode and owner. Default: root. */
+export function makeDirectoryIn(lab: Lab, path: string, mode: number, owner?: Pick<HostUser, 'uid' | 'gid'>): string {
+  const directory = join(lab.directory, path)
+  mkdirSync(directory)
+  chownSync(directory, owner?.uid ?? 0, owner?.gid ?? 0)
+  chmodSync(directory, mode)
+  return directory
+}
+
+/** Path of a file in the definition of `web`. */
+export async function definitionPath(lab: Lab, file: string): Promise<string> {
+  const found = (await lab.definitionPaths('web')).find(path => path.endsWith(`/web/${file}`))
+  if (found === undefined) throw new Error(`there is no ${file} in the definition`)
+  return found
+}
+
+/** Directory of the definition of `web`. */
+export async function serviceDirectoryOf(lab: Lab): Promise<string> {
+  return dirname(await definitionPath(lab, 'run'))
 }

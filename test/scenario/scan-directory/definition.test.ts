@@ -15,8 +15,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../../../src/conformance/eventually.ts'
-import { type Lab, LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
-import { runitHarness, s6Harness, scanFamilies } from '../../labs/scan-lab.ts'
+import { LONG_RUN, withLab } from '../../../src/conformance/lab.ts'
+import { runitHarness, s6Harness, scanFamilies, serviceDirectoryOf } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
 const isRoot = process.geteuid?.() === 0
@@ -348,13 +348,13 @@ describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () =
       await eventually('the traps to be set', () => existsSync(up))
       await lab.control.act('reload', 'web')
       await eventually('the signal of the script', () => readFileSync(seen, 'utf8') === 'h\nINT\n')
-      await sv('1', await directoryOf(lab))
+      await sv('1', await serviceDirectoryOf(lab))
       await eventually('that by hand', () => readFileSync(seen, 'utf8') === 'h\nINT\n1\nUSR1\n')
       await lab.control.act('stop', 'web')
       expect(readFileSync(seen, 'utf8')).toBe('h\nINT\n1\nUSR1\nt\n')
       lab.declare({ web: { process } })
       await lab.converge()
-      const directory = await directoryOf(lab)
+      const directory = await serviceDirectoryOf(lab)
       expect(readdirSync(join(directory, 'control'))).toEqual(['t'])
       expect(readFileSync(join(directory, 'control/t'), 'utf8')).toContain('Made by Reeve')
     })
@@ -367,7 +367,7 @@ describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () =
       const process = { command: LONG_RUN }
       lab.declare({ web: { process, config: { runit: { check } } } })
       await lab.converge()
-      const directory = await directoryOf(lab)
+      const directory = await serviceDirectoryOf(lab)
       await expect(sv('check', directory)).rejects.toMatchObject({ stdout: expect.stringContaining('timeout: run: ') })
       writeFileSync(ready, '')
       expect(await sv('check', directory)).toContain('ok: run: ')
@@ -381,11 +381,6 @@ describe.skipIf(!has('runsvdir')).concurrent('runit', { timeout: 300_000 }, () =
 /** Waits for a second at most. */
 async function sv(verb: string, directory: string): Promise<string> {
   return (await promisify(execFile)('sv', ['-w', '1', verb, directory])).stdout
-}
-
-async function directoryOf(lab: Lab): Promise<string> {
-  const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
-  return path.slice(0, -'/run'.length)
 }
 
 /** A rotated file may be gone meanwhile. */

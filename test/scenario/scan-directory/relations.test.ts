@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Lab, withLab } from '../../../src/conformance/lab.ts'
-import { scanFamilies } from '../../labs/scan-lab.ts'
+import { scanFamilies, serviceDirectoryOf } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 
 const longRun = { process: { command: ['/bin/sleep', '1000000'] } }
@@ -16,7 +16,7 @@ for (const { scanner, harness } of scanFamilies) {
         lab.declare({ web: longRun })
         await lab.converge()
         const { pid } = await lab.observe('web')
-        symlinkSync(await directoryOf(lab), join(String(lab.supervisor.options.serviceDirectory), 'other'))
+        symlinkSync(await serviceDirectoryOf(lab), join(String(lab.supervisor.options.serviceDirectory), 'other'))
         lab.declare({ web: longRun, other: { state: 'stopped' } })
         await expectRefused(lab, ['other', 'web'], /other leads to .*\/web/)
         expect((await lab.observe('web')).pid).toBe(pid)
@@ -27,7 +27,7 @@ for (const { scanner, harness } of scanFamilies) {
       await withLab(harness, async lab => {
         lab.declare({ web: longRun })
         await lab.converge()
-        const directory = await directoryOf(lab)
+        const directory = await serviceDirectoryOf(lab)
         symlinkSync(directory, join(dirname(directory), 'other'))
         lab.declare({ web: longRun, other: { ...longRun, state: 'stopped' } })
         await expectRefused(lab, ['other', 'web'], /are one file, as both lead to .*\/web\/run/)
@@ -67,9 +67,4 @@ async function expectRefused(lab: Lab, names: readonly [string, string], how: Re
   expect(blocked.get(names[1])).toMatch(new RegExp(`facility ${names[0]}`))
   for (const name of names) expect(blocked.get(name)).toMatch(how)
   expect(stepsDone).toBe(0)
-}
-
-async function directoryOf(lab: Lab): Promise<string> {
-  const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
-  return dirname(path)
 }

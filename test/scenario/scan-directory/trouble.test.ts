@@ -23,7 +23,7 @@ import { makePlanRun } from '../../../src/engine/refresh/plan-run.ts'
 import { bindAll } from '../../../src/engine/session/supervisor-instances.ts'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { createWriteHost } from '../../../src/host/write-host.ts'
-import { nobody, s6Harness, scanFamilies, testWhere } from '../../labs/scan-lab.ts'
+import { nobody, s6Harness, scanFamilies, serviceDirectoryOf, testWhere } from '../../labs/scan-lab.ts'
 import { has } from '../../runner/requirements.ts'
 import { openApplier, openObserver } from '../../tools/opened-provider.ts'
 import { mountSmallDisk } from '../../tools/small-disk.ts'
@@ -48,7 +48,7 @@ for (const { scanner, harness } of scanFamilies) {
         lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
-        const definition = await directoryOf(lab)
+        const definition = await serviceDirectoryOf(lab)
         // The scanner may rescan just now and begin to repair it.
         await lab.supervisor.makeUnavailable()
         cpSync(definition, `${definition}-new`, { recursive: true, filter: path => !path.endsWith('/supervise') })
@@ -77,7 +77,7 @@ for (const { scanner, harness } of scanFamilies) {
         lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'sleep 1000000 & wait', mark] } } })
         await lab.converge()
         const { pid = 0 } = await lab.observe('web')
-        rmSync(await directoryOf(lab), { recursive: true })
+        rmSync(await serviceDirectoryOf(lab), { recursive: true })
         await lab.converge()
         await eventually('the old one to be gone', () => !isAlive(pid))
         const { pid: now, ...found } = await lab.observe('web')
@@ -146,7 +146,7 @@ for (const { scanner, harness } of scanFamilies) {
         expect((await lab.plan()).facilities[0]?.blocked).toContain('adopt: true')
         lab.declare({ web: { process: { command: LONG_RUN }, adopt: true } })
         await lab.converge()
-        expect([isAlive(pid), readlinkSync(link)]).toEqual([false, await directoryOf(lab)])
+        expect([isAlive(pid), readlinkSync(link)]).toEqual([false, await serviceDirectoryOf(lab)])
         expect(await lab.observe('web')).toMatchObject({ state: 'running', supervised: true, enabled: true })
         expect((await lab.converge()).stepsDone).toBe(0)
       })
@@ -157,7 +157,7 @@ for (const { scanner, harness } of scanFamilies) {
         const stopped = { process: { command: LONG_RUN }, state: 'stopped', enabled: false }
         lab.declare({ web: { process: { command: LONG_RUN } }, idle: stopped })
         await lab.converge()
-        const directory = await directoryOf(lab)
+        const directory = await serviceDirectoryOf(lab)
         const link = join(String(lab.supervisor.options.serviceDirectory), 'web')
         rmSync(link)
         // If runsvdir rescans just now, it ends the service behind this pass, and the next one starts it.
@@ -231,7 +231,7 @@ for (const { scanner, harness } of scanFamilies) {
       await withLab(harness, async lab => {
         lab.declare({ web: { process: { command: LONG_RUN } } })
         await lab.converge()
-        writeFileSync(join(await directoryOf(lab), 'supervise/status'), 'odd')
+        writeFileSync(join(await serviceDirectoryOf(lab), 'supervise/status'), 'odd')
         expect(await lab.observe('web')).toMatchObject({ state: 'unknown', enabled: 'unknown' })
         expect((await lab.plan()).facilities.flatMap(({ steps }) => steps)).toEqual([])
       })
@@ -311,7 +311,7 @@ for (const { scanner, harness } of scanFamilies) {
           plain: { process: { command: LONG_RUN, output: { file: `${output.file}2` } } },
         })
         await lab.converge()
-        const directory = await directoryOf(lab)
+        const directory = await serviceDirectoryOf(lab)
         writeFileSync(join(directory, 'NOTES'), 'mine\n')
         lab.declare({})
         await lab.converge({ allowRemovals: 2 })
@@ -422,11 +422,6 @@ test.skipIf(!has('s6-svscan'))('the value of an option is not taken for the scan
 async function watchLab(lab: Lab, hint: (service?: string) => void): Promise<Disposable | undefined> {
   const { set, record } = await makePlanRun(lab.session)
   return bindAll(lab.session, set, record).get('lab')?.observer.watch?.(hint)
-}
-
-async function directoryOf(lab: Lab): Promise<string> {
-  const [path = ''] = (await lab.definitionPaths('web')).filter(name => name.endsWith('/run'))
-  return path.slice(0, -'/run'.length)
 }
 
 /** Pids of processes with that word at the end of their command line. */
