@@ -19,6 +19,7 @@ export const otherVerbs: Readonly<Record<string, readonly string[]>> = {
   freeze: ['suspend'],
   get: ['status'],
   info: ['status NAME'],
+  init: ['bootstrap', 'install'],
   inspect: ['status NAME'],
   'is-active': ['status NAME'],
   kill: ['stop'],

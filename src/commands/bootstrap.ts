@@ -1,10 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { type BootstrapTarget, readTarget, targetText } from '../cli/bootstrap-target.ts'
 import { readSourceWish, type SourceFlags } from '../cli/bootstrap-wish.ts'
 import type { ExitCode } from '../cli/command-io.ts'
 import { type CommandContext, openCommandSession, openLog } from '../cli/context.ts'
 import { reportDiagnostics } from '../cli/diagnostic-report.ts'
-import { chooseHostKey } from '../cli/host-key-question.ts'
+import { agreeOnHostKey } from '../cli/host-key-question.ts'
 import { installController, planInstallation, reportInstallation } from '../cli/installing.ts'
 import { listenForInterruption } from '../cli/interruption.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
@@ -13,14 +12,10 @@ import { type Progress, startProgress } from '../cli/progress.ts'
 import { oneLine, remarkText } from '../cli/screen.ts'
 import { sourceText } from '../cli/source-text.ts'
 import { statusText } from '../cli/status-table.ts'
-import { ReeveError } from '../core/reeve-error.ts'
-import { diffText } from '../core/text/diff-text.ts'
 import { formatDuration } from '../core/text/quantity.ts'
 import type { DeployKey, SshFiles } from '../engine/bootstrap/access-files.ts'
 import type { Hindrance, PatienceOptions } from '../engine/bootstrap/patience.ts'
 import type { Session } from '../engine/session/session.ts'
-import { findHostConfigurationFile, loadHostConfiguration } from '../manifest/host-configuration-file.ts'
-import { addSource, type SourceWish } from '../manifest/source-addition.ts'
 
 export interface BootstrapOptions extends SourceFlags {
   readonly supervisor?: string
@@ -29,18 +24,9 @@ export interface BootstrapOptions extends SourceFlags {
   readonly dryRun?: boolean
 }
 
-/** What is to become of the host configuration. */
-interface Target {
-  readonly file: string
-  /** Undefined: there is no file. */
-  readonly before: string | undefined
-  readonly text: string
-  readonly wish: SourceWish
-}
-
 interface Work {
   readonly context: CommandContext
-  readonly target: Target
+  readonly target: BootstrapTarget
   readonly session: Session
   readonly ssh: SshFiles | undefined
   readonly options: BootstrapOptions
@@ -51,9 +37,9 @@ interface Work {
 /**
  * Has this host follow a Git repository: access to it, the host configuration, the controller. Fails unless the first revision is healthy.
  */
-export async function bootstrap(context: CommandContext, url: string, options: BootstrapOptions): Promise<ExitCode> {
+export async function bootstrap(context: CommandContext, text: string, options: BootstrapOptions): Promise<ExitCode> {
   const { io, err } = context
-  const target = readTarget(context, readSourceWish(url, options, io.cwd))
+  const target = readTarget(context, readSourceWish(text, options, io.cwd))
   const progress = startProgress(err, io.clock)
   using interruption = listenForInterruption(io, () =>
     progress.screen.write('Interrupted, ending what is under way.\n'),
@@ -64,28 +50,25 @@ export async function bootstrap(context: CommandContext, url: string, options: B
   const { timeout } = options
   const { signal } = interruption
   const patience = { clock: io.clock, signal, timeout, onHindrance: tellHindrance(context, progress) }
-  const work: Work = { context, target, session, ssh: sshFilesOf(session), options, progress, patience }
+  const ssh = sshFilesOf(session)
+  const work: Work = { context, target, session, ssh, options, progress, patience }
   if (options.dryRun) return showPlan(work)
-  if (!(await agreeOnHostKey(work))) {
+  const { url, access } = target.wish
+  const question = {
+    session,
+    url,
+    progress,
+    patience,
+    accepted: options.acceptHostKey,
+    isNamed: access.knownHosts !== undefined,
+  }
+  const isTrusted = ssh === undefined || (await agreeOnHostKey(context, { ...question, ssh }))
+  if (!isTrusted) {
     err.write('Nothing was changed.\n')
     return 1
   }
   const hasNewAccess = await gainAccess(work)
   return installAndWait(work, hasNewAccess)
-}
-
-function readTarget({ io, globals }: CommandContext, wish: SourceWish): Target {
-  const settings = {
-    ...(globals.config !== undefined && { file: resolve(io.cwd, globals.config) }),
-    env: io.env,
-    userId: process.geteuid?.() ?? 0,
-    insecurePermissions: globals.insecurePermissions,
-  }
-  const file = resolve(io.cwd, findHostConfigurationFile(settings))
-  if (!existsSync(file)) return { file, before: undefined, text: addSource(file, undefined, wish), wish }
-  const configuration = loadHostConfiguration(settings)
-  const before = readFileSync(file, 'utf8')
-  return { file, before, text: addSource(file, { text: before, configuration }, wish), wish }
 }
 
 /** Each cause of waiting once. */
@@ -102,42 +85,11 @@ function tellHindrance({ err }: CommandContext, progress: Progress): (hindrance:
 
 async function showPlan({ context, target, session, ssh, options }: Work): Promise<ExitCode> {
   const { out, err } = context
-  const { file, before, text, wish } = target
-  if (ssh) {
-    const known = ssh.knownHosts
-    if (existsSync(ssh.sshKey)) out.write(`The deploy key is ${ssh.sshKey}.\n`)
-    else out.write(`A deploy key would be made: ${ssh.sshKey}.\n`)
-    if (!existsSync(known)) out.write(`The host key of ${wish.url.host} would be recorded in ${known}, once trusted.\n`)
-  }
-  if (before === text) out.write(`${file} would stay as it is.\n`)
-  else {
-    const content = (value: string | undefined) => ({ content: value === undefined ? undefined : Buffer.from(value) })
-    out.write(`${file} would be written:\n\n${diffText(file, content(before), content(text))}\n`)
-  }
+  out.write(targetText(target, ssh))
   const { place, plan } = await planInstallation(context, session, undefined, options)
   out.write(`Supervisor ${place.supervisor}: ${place.why}.\n${planText(plan, out)}`)
   err.write('Nothing was written, and the repository was not asked.\n')
   return 0
-}
-
-/** Sees to a recorded key of the server. False: nobody trusts it. */
-async function agreeOnHostKey({ context, target, session, ssh, options, progress, patience }: Work): Promise<boolean> {
-  const { isHostKnown, awaitHostKeys, recordHostKey } = await import('../engine/bootstrap/access-files.ts')
-  if (!ssh || (await isHostKnown(session, ssh))) return true
-  const { url, access } = target.wish
-  const server = `${url.host}${url.port === undefined ? '' : `, port ${url.port}`}`
-  if (access.knownHosts !== undefined) {
-    throw new ReeveError(
-      'not-found',
-      `${access.knownHosts} has no host key of ${server}; add it, or leave --known-hosts away to be asked`,
-    )
-  }
-  const keys = await awaitHostKeys(session, patience).finally(progress.end)
-  const key = await chooseHostKey(context, server, keys, { accepted: options.acceptHostKey, signal: patience.signal })
-  if (!key) return false
-  recordHostKey(session, ssh, key)
-  context.out.write(`Recorded the host key of ${server} in ${ssh.knownHosts}: ${key.type} ${key.fingerprint}\n`)
-  return true
 }
 
 /** Makes the deploy key, waits until the repository can be read, and writes the host configuration. True: something is new. */

@@ -25,11 +25,11 @@ export function knownHostName({ host = '', port = 22 }: GitUrl): string {
   return port === 22 ? name : `[${name}]:${port}`
 }
 
-/** True if a known_hosts file has a key of the server, under its name or hashed. */
-export async function hasHostKey(file: string, url: GitUrl, host: WriteHost): Promise<boolean> {
-  if (host.facts(file) === undefined) return false
-  const { exitCode } = await host.run(['ssh-keygen', '-F', knownHostName(url), '-f', file])
-  return exitCode === 0
+/** Fingerprints of the server's keys in a known_hosts file, where they stand under its name or hashed. */
+export async function findKnownKeys(file: string, url: GitUrl, host: WriteHost): Promise<readonly string[]> {
+  if (host.facts(file) === undefined) return []
+  const { stdout } = await host.run(['ssh-keygen', '-l', '-F', knownHostName(url), '-f', file])
+  return stdout.match(/SHA256:[A-Za-z0-9+/]+/g) ?? []
 }
 
 /** Keys that the server at this address shows, the preferred first. Nothing proves that it is the right one. Throws SourceError. */

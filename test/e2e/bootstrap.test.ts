@@ -99,6 +99,8 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     expect(late.stderr).toContain('Permission denied (publickey)')
     expect(late.stdout).toContain(publicKey(running))
 
+    const replaced = await home.reeve(words(server.url, '--accept-host-key', other))
+    expect(replaced.stderr).toContain(`has another host key of 127.0.0.1, port `)
     server.authorize(publicKey(running))
     expect(await home.succeed(words(server.url))).toContain('This host follows the repository.')
   },

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type DeployKey, ensureDeployKey } from '../../source/deploy-key.ts'
-import { type HostKey, hasHostKey, scanHostKeys } from '../../source/host-key.ts'
+import { findKnownKeys, type HostKey, scanHostKeys } from '../../source/host-key.ts'
 import { SourceError } from '../../source/source-error.ts'
 import type { Session } from '../session/session.ts'
 import { keepTrying, type PatienceOptions } from './patience.ts'
@@ -25,9 +25,9 @@ export function sshFilesOf(session: Session): SshFiles | undefined {
   throw new ReeveError('internal', 'expected files of SSH in the host configuration')
 }
 
-/** True if the server's key is in the file already, and nobody has to be asked. */
-export function isHostKnown(session: Session, { knownHosts }: SshFiles): Promise<boolean> {
-  return hasHostKey(knownHosts, sourceOf(session).url, session.openWriteHost())
+/** Fingerprints of the server's keys that the file has already, so that nobody has to be asked. */
+export function findTrustedKeys(session: Session, { knownHosts }: SshFiles): Promise<readonly string[]> {
+  return findKnownKeys(knownHosts, sourceOf(session).url, session.openWriteHost())
 }
 
 /** Keys that the server shows, once it can be reached. */
