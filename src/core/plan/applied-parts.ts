@@ -22,6 +22,11 @@ export function appliedOf(target: ResolvedFacility, hash: (text: string) => stri
   return { digest, supervisor, service, files: files.map(({ path }) => path), meets, parts: partsOf(target) }
 }
 
+/** Whether Reeve wrote a definition. Unknown for a record of an earlier version: then it may have. */
+export function hadDefinition({ parts }: Pick<Applied, 'parts'>): boolean {
+  return parts === undefined || parts.some(part => part.startsWith(definitionPart('')))
+}
+
 /** What is known of the last applied state of a facility. */
 export interface Former {
   readonly target: ResolvedFacility

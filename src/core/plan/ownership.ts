@@ -4,12 +4,15 @@ import { isKnown, isWritten } from '../state/file-claim.ts'
 import type { Observed } from '../state/observed.ts'
 import { isSamePlace, placeOf } from '../state/place.ts'
 import { locationKey, type OwnedLocation } from '../state/snapshot.ts'
+import { hadDefinition } from './applied-parts.ts'
 import type { PlanContext } from './plan-input.ts'
 
 /** Whether Reeve may change the service at the facility's location (E8). */
 export function isOurs(target: ResolvedFacility, observed: Observed, context: PlanContext): boolean {
   if (observed.ownership) return observed.ownership.owner === context.owner
-  return isOursByRecord(target, context)
+  const before = context.applied.get(target.facility.name)
+  // A service that was there already, and of which only the state was managed, is still somebody else's.
+  return before !== undefined && hadDefinition(before) && isOursByRecord(target, context)
 }
 
 /**

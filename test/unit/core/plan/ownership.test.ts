@@ -63,6 +63,14 @@ describe('E8: Reeve changes only what it owns:', () => {
     expect(stepsBeside(unowned({ ...waiting, command: null }, stopped)), 'existing').toEqual(['disable enablement'])
   })
 
+  test('an existing service that its manifest now defines is not taken over, though its state was managed', () => {
+    const { applied } = asDeclared({ name: 'web', command: null })
+    if (!applied) throw new Error('expected a record')
+    const row = { ...unowned(web), applied }
+    expect(planOne(row)).toMatchObject({ steps: [], blocked: expect.stringContaining('not managed by Reeve') })
+    expect(acts(planOne({ ...row, target: unowned({ ...web, adopt: true }).target }))).toContain('install adopted')
+  })
+
   test('one file of several identifies a definition and its owner', () => {
     const row = withSecondFile(notThere(web))
     expect(acts(planOne(row))).toEqual(['install new', 'enable new', 'start new'])
