@@ -11,6 +11,9 @@ import { checkSocketPath, toRequestError } from './socket-lines.ts'
 /** Default time limit of an answer in ms. */
 const answerTimeout = 10_000
 
+/** Interval in ms at which a request that waits for its server is tried. */
+const absenceInterval = 50
+
 /** Default size limit of an answer in bytes. */
 const answerLimit = 8 * 1024 * 1024
 
@@ -26,19 +29,26 @@ export async function requestSocket(
   tries = 1,
 ): Promise<SocketResponse> {
   checkSocketPath(path)
-  const { timeout = answerTimeout, signal } = request
+  const { timeout = answerTimeout, patience = 0, signal } = request
+  const latest = clock.elapsed() + patience
   using deadline = openDeadline(clock, timeout, signal ? [signal] : [])
   let answers = 0
   const onAnswer = (): void => {
     answers += 1
   }
   try {
-    for (let left = tries; ; left -= 1) {
+    for (let left = tries; ; ) {
       try {
         // Also what Node forgets to end.
         return await abortable(exchange(path, request, deadline.signal, onAnswer), deadline.signal)
       } catch (error) {
-        if (left <= 1 || answers > 0 || !['EPIPE', 'ECONNRESET'].includes(errnoOf(error) ?? '')) throw error
+        const code = errnoOf(error) ?? ''
+        if (['ENOENT', 'ECONNREFUSED'].includes(code) && clock.elapsed() < latest) {
+          await clock.sleep(absenceInterval, deadline.signal)
+          continue
+        }
+        if (left <= 1 || answers > 0 || !['EPIPE', 'ECONNRESET'].includes(code)) throw error
+        left -= 1
       }
     }
   } catch (error) {

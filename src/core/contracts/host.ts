@@ -93,6 +93,8 @@ export interface SocketRequest {
   readonly body?: string
   /** Time limit of the whole answer in ms. Default: 10,000. */
   readonly timeout?: number
+  /** Time in ms for which the request waits while nobody listens, as during a reload of the supervisor. Default: 0. */
+  readonly patience?: number
   /** Size limit of the answer's body in bytes. Default: 8 MiB. */
   readonly limit?: number
   readonly signal?: AbortSignal

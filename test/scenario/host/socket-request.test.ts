@@ -109,6 +109,26 @@ test('a query is asked again where the server hangs up before it answers, and a 
   expect(count).toBe(4)
 })
 
+test('a request with patience waits for a server that is away, and no longer than that', async () => {
+  const path = makePath()
+  const clock = createManualClock()
+  const query = () =>
+    createReadHost({ socketQueries: [() => true], clock }).querySocket(path, { path: '/', patience: 150 })
+  const refused = query().catch((error: unknown) => error)
+  for (let tries = 0; tries < 3; tries += 1) {
+    await clock.untilPending(2) // its time limit, and the next try
+    await clock.advance(50)
+  }
+  expect(await refused).toMatchObject({ code: 'unavailable' })
+  const answered = query()
+  await clock.untilPending(2)
+  const server = createServer((_request, response) => response.end('back')).listen(path)
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  await clock.advance(50)
+  expect(await answered).toEqual({ status: 200, body: 'back' })
+})
+
 describe('a socket without an answer', () => {
   test('is unavailable if nothing listens', async () => {
     const path = makePath()
