@@ -42,6 +42,8 @@ export async function rollback(
   const revision = await control.rollback(wanted)
   if (options.output === 'json') out.writeExact(jsonText(revision))
   else out.write(`${revisionText(revision, out)}It stays in force until reeve sync.\n`)
-  if (control.pid === undefined) err.write('No controller runs: run reeve apply --no-fetch to apply it.\n')
+  const isReconciled = session.configuration.mode === 'reconcile'
+  if (control.pid === undefined && isReconciled)
+    err.write('No controller runs: run reeve apply --no-fetch to apply it.\n')
   return 0
 }

@@ -59,7 +59,7 @@ test('on a narrow terminal the word comes first', async () => {
 
 test('a host in report mode fetches each commit, tells what it would do, and does nothing', async () => {
   using lab = createGitLab()
-  lab.commit({ 'web.yaml': sleeper('web') }, { message: 'Add web' })
+  const first = lab.commit({ 'web.yaml': sleeper('web') }, { message: 'Add web' })
   const home = openCliFixture()
   const source = `source: { git: { url: "${lab.upstream}", branch: main, interval: 1h } }\n`
   configure(home, 'report', source)
@@ -80,6 +80,9 @@ test('a host in report mode fetches each commit, tells what it would do, and doe
   expect((await home.reeve(['apply'])).stderr).toContain('apply: this host is in report mode')
   controller.child.kill('SIGTERM')
   expect((await controller.ended).exitCode).toBe(0)
+  // Another revision may be chosen; nobody is told to apply it.
+  expect((await home.reeve(['rollback', first])).stderr).toBe('')
+  expect(await home.succeed(['sync'])).toContain('Add db')
   configure(home, 'reconcile', source)
   expect(await home.succeed(['apply'])).toContain('2 added')
 })
