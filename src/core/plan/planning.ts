@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../model/diagnostic.ts'
 import { placeOf } from '../state/place.ts'
+import { withoutMark } from '../state/revision-mark.ts'
 import type { OwnedLocation } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
 import { blockDependents, spareUnowned } from './blocking.ts'
@@ -114,7 +115,8 @@ function sealPlan(plans: readonly FacilityPlan[], input: PlanContext, hash: Hash
   const declared = input.targets.map(({ facility }) => `${facility.name} ${facility.digest}`)
   // Withheld steps are no part of the work.
   const work = { ...unsealed, facilities: facilities.map(({ withheld: _, ...facility }) => facility) }
-  return { ...unsealed, digest: hash(JSON.stringify([work, declared])) }
+  const mark = input.targets.find(target => target.mark !== undefined)?.mark
+  return { ...unsealed, digest: hash(withoutMark(JSON.stringify([work, declared]), mark)) }
 }
 
 function summarise(facilities: readonly FacilityPlan[]): PlanSummary {

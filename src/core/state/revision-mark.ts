@@ -35,6 +35,11 @@ export function findNewestMark(marks: readonly string[], source: string): Revisi
     )
 }
 
+/** For digests, which no revision alone changes. */
+export function withoutMark(text: string, mark: string | undefined): string {
+  return mark === undefined ? text : text.replaceAll(mark, '')
+}
+
 /** Whether the text is the wanted one, with any mark where that has `mark`: another revision alone is no difference (E20). */
 export function isSameButMark(text: string, wanted: string, mark: string): boolean {
   const [first = '', ...rest] = wanted.split(mark)

@@ -10,6 +10,7 @@ import type { UserIdentity } from '../../core/model/user-identity.ts'
 import { makeOwnership } from '../../core/plan/meeting-point.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed, Ownership } from '../../core/state/observed.ts'
+import { withoutMark } from '../../core/state/revision-mark.ts'
 import { tryTo } from '../../core/try-to.ts'
 import { findUnsafeDirectory } from '../../host/file-actor.ts'
 import { findOutputProblem, findReadProblems, findServicePaths } from '../../host/service-paths.ts'
@@ -121,7 +122,7 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
       return {
         definition,
         ...(mark !== undefined && { mark }),
-        imprint: digestFiles(definition, mark),
+        imprint: sha256(withoutMark(JSON.stringify(definition.files), mark)),
         ...renderOlder(facility, ownership, options.observed, render),
       }
     }
@@ -137,11 +138,6 @@ function renderDefinitions(facility: Facility, options: ResolutionOptions, probl
 
 function refusalOf(field: PortableField, { type, capabilities }: Provider): string {
   return capabilities.refusals?.[field] ?? `provider ${type} has no such thing`
-}
-
-function digestFiles({ files }: Definition, mark: string | undefined): string {
-  const text = JSON.stringify(files)
-  return sha256(mark === undefined ? text : text.replaceAll(mark, ''))
 }
 
 type Render = (facility: Facility, ownership: Ownership) => ReturnType<Provider['render']>

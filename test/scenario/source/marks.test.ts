@@ -84,9 +84,14 @@ test('E3, E20: a definition has the mark of the revision that it was written for
   await host.apply()
   expect(host.definition()).toMatch(/"revision:3:/)
 
-  const last = lab.commit(web(2))
+  lab.commit(web(2))
+  await host.control.sync()
+  const planned = await host.plan()
+  const last = lab.commit({ 'README.md': 'the end\n' })
+  await host.control.sync()
+  expect((await host.plan()).digest).toBe(planned.digest)
   expect((await host.apply()).plan.facilities).toMatchObject([{ name: 'web', change: 'change' }])
-  expect(host.definition()).toContain(`revision:4:${last}:`)
+  expect(host.definition()).toContain(`revision:5:${last}:`)
 })
 
 test('a marker without a revision is no difference, and neither is one where no source is followed any more', async () => {
