@@ -118,7 +118,7 @@ export function decide(plan: Pick<Plan, 'facilities'>, known: Known): Decision {
     if (wait) waits.set(facility.name, wait)
     else ready.push(facility)
   }
-  const later = known.gate ? findOutOfTurn(ready, known.gate) : new Set<string>()
+  const later = findOutOfTurn(ready, { facilities, busy: known.busy }, known.gate)
   for (const name of later) waits.set(name, waitFor(name, 'out-of-turn'))
   const inTurn = ready.filter(({ name }) => !later.has(name))
   for (const { name } of findOvertaking(inTurn, facilities)) waits.set(name, waitFor(name, 'overtaking'))

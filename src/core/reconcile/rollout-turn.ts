@@ -1,13 +1,34 @@
 import type { FacilityPlan } from '../plan/step.ts'
+import { findOvertaking } from './overtaking.ts'
 
 /** Which facilities may not begin now, as a revision is carried out bit by bit, or not any further. */
 export interface RolloutGate {
   /** Those that the revision changes. Others may begin. */
   readonly changed: ReadonlySet<string>
-  /** Changed, begun, and not healthy yet. */
-  readonly unavailable: ReadonlySet<string>
+  /** Those of them that have become healthy. */
+  readonly healthy: ReadonlySet<string>
+  /** Those of them about which something has been done: they may be tried again. */
+  readonly begun: ReadonlySet<string>
   /** How many may be unavailable at one time; 0: nothing more begins. */
   readonly limit: number
+}
+
+/** All that a plan is about, and what is under way besides. */
+interface Turns {
+  readonly facilities: readonly FacilityPlan[]
+  readonly busy: ReadonlySet<string>
+}
+
+/** Names of the facilities whose steps have to wait, where nothing else is under way. */
+export function findLater(
+  { facilities }: { readonly facilities: readonly FacilityPlan[] },
+  gate: RolloutGate | undefined,
+): ReadonlySet<string> {
+  if (!gate) return new Set()
+  const ready = facilities.filter(({ steps }) => steps.length > 0)
+  const later = findOutOfTurn(ready, { facilities, busy: new Set() }, gate)
+  const inTurn = ready.filter(({ name }) => !later.has(name))
+  return new Set([...later, ...findOvertaking(inTurn, facilities).map(({ name }) => name)])
 }
 
 /**
@@ -16,8 +37,14 @@ export interface RolloutGate {
  */
 export function findOutOfTurn(
   ready: readonly FacilityPlan[],
-  { changed, unavailable, limit }: RolloutGate,
+  { facilities, busy }: Turns,
+  gate: RolloutGate | undefined,
 ): ReadonlySet<string> {
+  if (!gate) return new Set()
+  const { changed, healthy, begun, limit } = gate
+  const isDone = ({ steps, blocked }: FacilityPlan): boolean => steps.length === 0 && blocked === undefined
+  const done = facilities.filter(isDone).map(({ name }) => name)
+  const unavailable = new Set([...busy, ...done, ...begun].filter(name => changed.has(name) && !healthy.has(name)))
   const candidates = ready.filter(({ name }) => changed.has(name) && !unavailable.has(name))
   if (limit === 0) return new Set(candidates.map(({ name }) => name))
   const groups = candidates.map(plan => findGroup(plan, candidates)).sort((left, right) => left.size - right.size)

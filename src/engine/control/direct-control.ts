@@ -1,4 +1,12 @@
-import type { Control, ControlOptions, ControlOutcome, ControlVerb, HostControl } from '../../core/contracts/control.ts'
+import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import type {
+  Control,
+  ControlOptions,
+  ControlOutcome,
+  ControlVerb,
+  HostControl,
+  PassWish,
+} from '../../core/contracts/control.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Condition, Status } from '../../core/contracts/status.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
@@ -15,6 +23,7 @@ import { probeHealth } from '../health/health-probe.ts'
 import { createProbeTrust, type ProbeTrust } from '../health/probe-trust.ts'
 import { findBootProblem } from '../refresh/boot-start.ts'
 import { makePlanRun, type PlanRun } from '../refresh/plan-run.ts'
+import type { Look } from '../rollout/rollout.ts'
 import { readRolloutState } from '../rollout/rollout-state.ts'
 import { openHistory } from '../session/history.ts'
 import type { Session } from '../session/session.ts'
@@ -43,13 +52,12 @@ export function createDirectControl(session: Session): Control {
     act: (verb, name, options) => act(session, verb, name, options ?? {}),
     suspend: name => setSuspended(session, name, true),
     resume: name => setSuspended(session, name, false),
-    // Who follows a source holds the lock over all that an apply comes to.
-    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways, ...(session.followsSource && { isLocked: true }) }),
+    apply: (wish, ways) => applyOnce(session, { ...wish, ...ways }),
     planDown: names => makeDownPlan(session, names),
     down: (names, ways) => takeDown(session, names, ways),
   }
   return withSource(control, session, (ask, purpose, signal) =>
-    session.followsSource ? askSource(session, control, { ask, purpose, signal }) : undefined,
+    session.followsSource ? askSource(session, { ask, purpose, signal }) : undefined,
   )
 }
 
@@ -61,11 +69,7 @@ interface SourceQuestion<T> {
 }
 
 /** Follows the source for one question, under the writer's lock. */
-async function askSource<T>(
-  session: Session,
-  control: Pick<HostControl, 'apply'>,
-  { ask, purpose, signal }: SourceQuestion<T>,
-): Promise<T> {
+async function askSource<T>(session: Session, { ask, purpose, signal }: SourceQuestion<T>): Promise<T> {
   using _lock = await takeWriterLock(session, purpose)
   const { clock } = session
   const { openSource } = await import('../session/source-opening.ts')
@@ -93,19 +97,15 @@ async function askSource<T>(
       rollout.source.accept(commit)
       return sync()
     },
-    async settle(ways, applied) {
-      if (!applied) return rollout.status().rollout // Nobody applies it: it stays as it is.
-      return settleDirectly(
-        {
-          rollout,
-          due: () => due,
-          clock,
-          signal: ways.signal,
-          look: async outcome => lookWithout(await reportStatus(session, new Map()), outcome),
-          apply: () => control.apply({}, ways),
-        },
-        applied,
-      )
+    // Nobody applies it: it stays as it is.
+    async whenSettled() {},
+    async apply(wish, ways) {
+      const apply = (more: PassWish): Promise<ApplyOutcome> =>
+        applyOnce(session, { ...more, ...ways, isLocked: true, gate: rollout.gate })
+      const look = async (applied: ApplyOutcome | undefined): Promise<Look> =>
+        lookWithout(await reportStatus(session, new Map()), applied)
+      const ground = { rollout, due: () => due, clock, signal: ways.signal, look, apply: () => apply({}) }
+      return settleDirectly(ground, await apply(wish))
     },
   })
 }

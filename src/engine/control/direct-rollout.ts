@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
-import type { RolloutStatus } from '../../core/contracts/source-status.ts'
 import type { Status } from '../../core/contracts/status.ts'
+import type { Plan } from '../../core/plan/step.ts'
+import { findLater } from '../../core/reconcile/rollout-turn.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { PlanRun } from '../refresh/plan-run.ts'
 import type { Look, Rollout } from '../rollout/rollout.ts'
@@ -16,7 +17,7 @@ export function lookWithout(
   const failures = [...(applied?.failed ?? []), ...(applied?.notReady ?? [])]
   return {
     set,
-    plan: applied?.plan ?? plan,
+    plan,
     commit: basename(set.revision),
     facilities: status.facilities,
     hasWork: name => work.has(name),
@@ -36,23 +37,48 @@ export interface DirectSettling {
   readonly clock: Clock
   readonly signal: AbortSignal
   look(applied: ApplyOutcome | undefined): Promise<Look>
-  /** Applies the manifests in force, after the way back has put others there. */
+  /** Applies what may begin of the manifests in force. */
   apply(): Promise<ApplyOutcome>
 }
 
-/** Judges the revision again and again until it is known what became of it, without a controller. */
+/**
+ * Judges the revision again and again until it is known what became of it, and applies what is left of it, or of the one that it goes back
+ * to. Gives the outcome of all.
+ */
 export async function settleDirectly(
   { rollout, due, clock, signal, look, apply }: DirectSettling,
-  first: ApplyOutcome | undefined,
-): Promise<RolloutStatus | undefined> {
-  let applied = first
+  first: ApplyOutcome,
+): Promise<ApplyOutcome> {
+  let [outcome, applied]: [ApplyOutcome, ApplyOutcome | undefined] = [first, first]
   while (rollout.isOpen() && !signal.aborted) {
     const before = rollout.source.revision()?.commit
-    await rollout.judge(await look(applied))
+    const found = await look(applied)
+    await rollout.judge(found)
     applied = undefined
-    if (rollout.source.revision()?.commit !== before) applied = await apply()
-    else if (rollout.isBusy()) await clock.sleep(Math.min(longestPause, Math.max(0, due() - clock.elapsed())), signal)
+    const isOther = rollout.source.revision()?.commit !== before
+    if (isOther || (rollout.isBusy() && hasWork(found.plan, rollout))) {
+      applied = await apply()
+      outcome = together(outcome, applied)
+    } else if (rollout.isBusy()) await clock.sleep(Math.min(longestPause, Math.max(0, due() - clock.elapsed())), signal)
     else break
   }
-  return rollout.status().rollout
+  const { rollout: revision } = rollout.status()
+  return { ...outcome, ...(revision && { revision }) }
+}
+
+/** Something may begin now. */
+function hasWork(plan: Plan, { gate }: Rollout): boolean {
+  const later = findLater(plan, gate())
+  return plan.facilities.some(({ name, steps }) => steps.length > 0 && !later.has(name))
+}
+
+/** The outcome of passes that follow one another. What the last one finds, counts. */
+function together(before: ApplyOutcome, after: ApplyOutcome): ApplyOutcome {
+  return {
+    ...after,
+    plan: before.plan,
+    failed: [...before.failed, ...after.failed],
+    notReady: [...before.notReady, ...after.notReady],
+    stepsDone: before.stepsDone + after.stepsDone,
+  }
 }

@@ -1,6 +1,6 @@
 import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
-import type { Control, HostControl, PassWays } from '../../core/contracts/control.ts'
-import type { RolloutStatus, SourceStatus } from '../../core/contracts/source-status.ts'
+import type { Control, HostControl, PassWays, PassWish } from '../../core/contracts/control.ts'
+import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { Rollout } from '../rollout/rollout.ts'
@@ -13,8 +13,10 @@ export interface FollowedSource {
   sync(): Promise<SourceStatus>
   /** Lets the commit that waits for a person's word, as its history was rewritten, come into force. Throws ReeveError `refused`. */
   accept(commit: string): Promise<SourceStatus>
-  /** Resolves once it is known what became of the revision. `applied`: the pass that applied it. Absent: none did. */
-  settle(ways: PassWays, applied?: ApplyOutcome): Promise<RolloutStatus | undefined>
+  /** Applies the revision in force, and resolves once it is known what became of it. */
+  apply(wish: PassWish, ways: PassWays): Promise<ApplyOutcome>
+  /** The same, where nobody has applied it here. */
+  whenSettled(): Promise<void>
 }
 
 /** Has something asked of the source; undefined: none is followed. */
@@ -44,9 +46,7 @@ export function withSource(control: HostControl, session: Session, follow: Follo
         async source => {
           // A saved plan is of the revision that was in force when it was made.
           if (wish.fetch !== false && !wish.saved) await abortable(expectFetched(source), ways.signal)
-          const outcome = await control.apply(wish, ways)
-          const revision = ways.signal.aborted ? undefined : await source.settle(ways, outcome)
-          return { ...outcome, ...(revision && { revision }) }
+          return source.apply(wish, ways)
         },
         'reeve apply',
         ways.signal,
@@ -58,7 +58,7 @@ export function withSource(control: HostControl, session: Session, follow: Follo
         source.rollout.goOn({ retries })
         const status = await source.sync()
         if (!waits) return status
-        await source.settle({ signal: never, listener() {} })
+        await source.whenSettled()
         return source.rollout.status()
       }),
     accept: commit => ask('reeve accept', source => source.accept(commit)),

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { type ApplyOutcome, emptyOutcome } from '../../core/contracts/apply-outcome.ts'
+import { type ApplyOutcome, emptyOutcome, type Undone } from '../../core/contracts/apply-outcome.ts'
 import type { Control, PassWays, PassWish } from '../../core/contracts/control.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { FacilityPlan, Plan } from '../../core/plan/step.ts'
@@ -42,6 +42,8 @@ export interface AskedResult extends PassView {
   readonly lanes: ReadonlyMap<string, Promise<Error | undefined>>
   /** Plans of the other facilities that are busy now. */
   readonly underWay: readonly FacilityPlan[]
+  /** Facilities whose turn in the roll-out it isn't yet. */
+  readonly later: ReadonlySet<string>
 }
 
 export interface PassGround {
@@ -121,8 +123,9 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
       }
       const lookedAt = session.clock.now()
       const after = await ground.pass({ ...asked, admit: () => false })
-      const evaluated = evaluateOutcome(done, { ...after, lookedAt }, after.underWay)
-      return withLastOutput(evaluated, after.refresh, ground.outputGround())
+      const { undone, ...evaluated } = evaluateOutcome(done, { ...after, lookedAt }, after.underWay)
+      const isOver = ({ facility }: Undone): boolean => !result.later.has(facility)
+      return withLastOutput({ ...evaluated, undone: undone.filter(isOver) }, after.refresh, ground.outputGround())
     } finally {
       ground.wake()
     }
@@ -178,10 +181,10 @@ export function createControllerPasses(ground: PassGround): Pick<Control, 'apply
   }
 }
 
-async function failuresOf({ plan, lanes }: AskedResult): Promise<ApplyOutcome['failed']> {
+async function failuresOf({ plan, lanes, later }: AskedResult): Promise<ApplyOutcome['failed']> {
   const failed: { facility: string; message: string }[] = []
   for (const { name, steps } of plan.facilities) {
-    if (steps.length === 0) continue
+    if (steps.length === 0 || later.has(name)) continue
     const lane = lanes.get(name)
     const message = lane ? (await lane)?.message : notBegun
     if (message !== undefined) failed.push({ facility: name, message })

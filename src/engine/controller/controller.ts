@@ -1,3 +1,4 @@
+import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { Log } from '../../core/contracts/log.ts'
 import { describeUnwritable } from '../../core/state/unwritable.ts'
@@ -139,10 +140,17 @@ async function openController(
     },
   })
   closing.push(() => reconciliation.end())
-  const settle: FollowedSource['settle'] = async ways =>
-    source && abortable(source.rollout.settled(ways.signal), signal)
+  const settled = async (until: AbortSignal): Promise<Pick<ApplyOutcome, 'revision'>> => {
+    const revision = source && (await abortable(source.rollout.settled(until), signal))
+    return revision ? { revision } : {}
+  }
+  const whenSettled = async (): Promise<void> => void (await settled(signal))
+  const apply: FollowedSource['apply'] = async (wish, ways) => {
+    const outcome = await reconciliation.control.apply(wish, ways)
+    return { ...outcome, ...(await settled(ways.signal)) }
+  }
   const asked = withMode(
-    withSource(reconciliation.control, session, ask => source && ask({ ...source, settle })),
+    withSource(reconciliation.control, session, ask => source && ask({ ...source, apply, whenSettled })),
     session,
   )
   const control = await serveControl(asked, controlSocketPath(configuration), clock)

@@ -163,7 +163,8 @@ export function openLanes(session: Session, ground: LanesGround): Lanes {
       if (until !== undefined) heldUntil.set(name, until)
     }
     const names = facilities.flatMap(({ name, renamedFrom = name }) => [name, renamedFrom])
-    const busy = new Set(names.filter(executor.isBusy))
+    // The plan leaves out what is under way.
+    const busy = new Set([...names, ...state.lanes.keys()].filter(executor.isBusy))
     const { encouraged, isHeldBack } = state
     const isReporting = configuration.mode === 'report'
     const [now, gate] = [clock.elapsed(), ground.gate?.()]

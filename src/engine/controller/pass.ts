@@ -53,7 +53,11 @@ export interface PassesGround {
 
 const everything: Due = { manifests: true, full: true, facilities: new Set() }
 
-const nothingBegun: Pick<AskedResult, 'lanes' | 'underWay'> = { lanes: new Map(), underWay: [] }
+const nothingBegun: Pick<AskedResult, 'lanes' | 'underWay' | 'later'> = {
+  lanes: new Map(),
+  underWay: [],
+  later: new Set(),
+}
 
 export function createPasses(session: Session, ground: PassesGround): Passes {
   const { clock, log } = session
@@ -117,7 +121,7 @@ export function createPasses(session: Session, ground: PassesGround): Passes {
     const underWay = [...state.plans.values()].filter(({ name }) => executor.isBusy(name) && !begun.has(name))
     const settled = isSettled(state)
     ground.boot.refreshed({ refresh, instances: state.instances }, state.facilities.values(), settled)
-    return { ...view, isSettled: settled, lanes: begun, underWay }
+    return { ...view, isSettled: settled, lanes: begun, underWay, later: state.outOfTurn }
   }
 
   /** Removes the facilities, whether they are declared or not. */

@@ -164,7 +164,9 @@ export function createReconcileStore(record: StateRecord): ReconcileStore {
     },
     deferred(waiting) {
       state.hasDeferred = waiting.some(({ why }) => why === 'overtaking')
-      state.outOfTurn = new Set(waiting.flatMap(({ facility, why }) => (why === 'out-of-turn' ? facility : [])))
+      const isBitByBit = waiting.some(({ why }) => why === 'out-of-turn')
+      const later = waiting.filter(({ why }) => why === 'out-of-turn' || (isBitByBit && why === 'overtaking'))
+      state.outOfTurn = new Set(later.map(({ facility }) => facility))
     },
     laneBegins(name, digest, asked) {
       lanes.set(name, { digest, isEncouraged: encouraged.delete(name), ...(asked && { asked }) })

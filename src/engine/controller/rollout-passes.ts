@@ -56,6 +56,6 @@ export function createRolloutPasses({
 }
 
 function describeGate({ gate }: Rollout): string {
-  const { unavailable = [], limit } = gate() ?? {}
-  return JSON.stringify([[...unavailable], limit])
+  const { begun = [], healthy = [], limit } = gate() ?? {}
+  return JSON.stringify([[...begun], [...healthy], limit])
 }

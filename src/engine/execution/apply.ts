@@ -2,6 +2,7 @@ import { type ApplyOutcome, emptyOutcome } from '../../core/contracts/apply-outc
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import { countOwned, findRemovalProblem } from '../../core/plan/removal-guard.ts'
 import type { Plan } from '../../core/plan/step.ts'
+import { findLater, type RolloutGate } from '../../core/reconcile/rollout-turn.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { findBootProblem } from '../refresh/boot-start.ts'
@@ -28,6 +29,8 @@ export interface ApplyOptions {
   readonly set?: ManifestSet
   /** True: the caller holds the writer's lock. */
   readonly isLocked?: true
+  /** Which facilities may not begin now. Absent: all may. */
+  readonly gate?: () => RolloutGate | undefined
 }
 
 /** Plan that `applyOnce` would carry out. Writes nothing. Problems of manifests are in its diagnostics. */
@@ -42,11 +45,13 @@ export async function makeCurrentPlan(session: Session): Promise<Plan> {
 export async function applyOnce(session: Session, options: ApplyOptions): Promise<ApplyOutcome> {
   const { command = 'apply' } = options
   using _lock = options.isLocked ? undefined : await takeWriterLock(session, `reeve ${command}`)
-  const planRun = await makePlanRun(session, { set: options.set })
-  const { plan } = planRun
+  const whole = await makePlanRun(session, { set: options.set })
   // With an invalid file, nothing is changed (E10). The caller shows the diagnostics.
-  if (!planRun.set.complete) return emptyOutcome(plan)
-  expectIntended(planRun, session, options)
+  if (!whole.set.complete) return emptyOutcome(whole.plan)
+  expectIntended(whole, session, options)
+  const later = findLater(whole.plan, options.gate?.())
+  const planRun = leaveOut(whole, later)
+  const { plan } = planRun
   const { owner, stateDirectory } = session.configuration
   saveParseCache(session)
   const announced = announcePlans({ ...planRun.record, claims: planRun.claims }, plan.facilities, { ...planRun, owner })
@@ -75,7 +80,7 @@ export async function applyOnce(session: Session, options: ApplyOptions): Promis
   const done = { ...outcome, ...(atBoot !== undefined && { atBoot }) }
   // After an abort, unfinished steps aren't reported as undone.
   if (options.signal.aborted) return withHindrances(withTroubles(done, after.plan.troubles ?? []), after)
-  const evaluated = withCauses(evaluateOutcome(done, after), undoings, after)
+  const evaluated = withCauses(evaluateOutcome(done, leaveOut(after, later)), undoings, after)
   return withLastOutput(evaluated, after.refresh, outputGroundOf(session, after))
 }
 
@@ -95,6 +100,17 @@ export function expectIntended(
   const owned = countOwned(refresh.snapshot, owner)
   const problem = findRemovalProblem(plan, owned, removalLimit, spellCommand('apply', session), allowRemovals)
   if (problem !== undefined) throw new ReeveError('refused', problem)
+}
+
+/** The same without these facilities, which begin later. */
+function leaveOut<Run extends Pick<PlanRun, 'plan' | 'refresh'>>(run: Run, later: ReadonlySet<string>): Run {
+  if (later.size === 0) return run
+  const { plan, refresh } = run
+  return {
+    ...run,
+    plan: { ...plan, facilities: plan.facilities.filter(({ name }) => !later.has(name)) },
+    refresh: { ...refresh, targets: refresh.targets.filter(({ facility }) => !later.has(facility.name)) },
+  }
 }
 
 /** Carries suspensions over to new names, so that they last when `renamedFrom` is dropped. */

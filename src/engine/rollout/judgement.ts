@@ -10,7 +10,7 @@ export interface Progress {
   readonly isStalled?: boolean
 }
 
-interface FacilityProgress {
+export interface FacilityProgress {
   /** When something was first done about it. Absent: nothing has been. */
   readonly begunAt?: number
   /** Since when it has been ready, with this process. Absent: it isn't. */

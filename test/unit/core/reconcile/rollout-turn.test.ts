@@ -16,21 +16,32 @@ const plan = (name: string, ...needs: string[]): FacilityPlan => ({
 
 interface Case {
   readonly limit: number
-  readonly unavailable?: readonly string[]
+  readonly begun?: readonly string[]
+  readonly healthy?: readonly string[]
+  readonly busy?: readonly string[]
+  readonly done?: readonly string[]
   readonly unchanged?: readonly string[]
 }
 
-function turnsOf(plans: readonly FacilityPlan[], { limit, unavailable = [], unchanged = [] }: Case): string {
-  const changed = new Set(plans.map(({ name }) => name).filter(name => !unchanged.includes(name)))
-  const waiting = findOutOfTurn(plans, { changed, unavailable: new Set(unavailable), limit })
+function turnsOf(
+  plans: readonly FacilityPlan[],
+  { limit, begun = [], healthy = [], busy = [], done = [], unchanged = [] }: Case,
+): string {
+  const idle = done.map((name): FacilityPlan => ({ ...plan(name), change: 'none', steps: [] }))
+  const facilities = [...plans, ...idle]
+  const names = [...facilities.map(({ name }) => name), ...busy].filter(name => !unchanged.includes(name))
+  const gate = { changed: new Set(names), healthy: new Set(healthy), begun: new Set(begun), limit }
+  const waiting = findOutOfTurn(plans, { facilities, busy: new Set(busy) }, gate)
   return plans.flatMap(({ name }) => (waiting.has(name) ? [] : name)).join(' ')
 }
 
 test.each([
   ['one begins at a time', [plan('a'), plan('b'), plan('c')], { limit: 1 }, 'a'],
   ['as many begin as may be unavailable', [plan('a'), plan('b'), plan('c')], { limit: 2 }, 'a b'],
-  ['none begins while one is unavailable', [plan('b'), plan('c')], { limit: 1, unavailable: ['a'] }, ''],
-  ['one that is unavailable may be tried again', [plan('a'), plan('b')], { limit: 1, unavailable: ['a'] }, 'a'],
+  ['none begins while one is under way', [plan('b'), plan('c')], { limit: 1, busy: ['a'] }, ''],
+  ['none begins until one that was changed is healthy', [plan('b'), plan('c')], { limit: 1, done: ['a'] }, ''],
+  ['the next begins once it is', [plan('b'), plan('c')], { limit: 1, done: ['a'], healthy: ['a'] }, 'b'],
+  ['one that has begun may be tried again', [plan('a'), plan('b')], { limit: 1, begun: ['a'] }, 'a'],
   [
     'what the revision does not change may begin',
     [plan('a'), plan('b'), plan('x')],
@@ -41,7 +52,7 @@ test.each([
   ['those that need each other begin together', [plan('a', 'b'), plan('b', 'a'), plan('c')], { limit: 1 }, 'c'],
   ['also where they are more than the limit', [plan('a', 'b'), plan('b', 'a')], { limit: 1 }, 'a b'],
   ['nothing begins in a revision that is held', [plan('a'), plan('b')], { limit: 0 }, ''],
-  ['but what it had begun may be tried again', [plan('a'), plan('b')], { limit: 0, unavailable: ['a'] }, 'a'],
+  ['but what it had begun may be tried again', [plan('a'), plan('b')], { limit: 0, begun: ['a'] }, 'a'],
 ])('%s', (_title, plans, wish, turns) => {
   expect(turnsOf(plans, wish)).toBe(turns)
 })
