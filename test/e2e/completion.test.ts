@@ -70,7 +70,7 @@ const shells: readonly Shell[] = [
 bind 'set enable-bracketed-paste off'; PS1='ready> '`,
     rows: [
       ['names', `reeve restart w${all}`, 'reeve restart web worker '],
-      ['values that are joined to a flag', `reeve plan --output=${all}`, 'reeve plan --output=json text '],
+      ['values that are joined to a flag', `reeve plan --output=${all}`, 'reeve plan --output=json markdown text '],
       ['what has to be quoted', `fake stop ${all}`, 'fake stop \\$\\(touch\\ pwned\\)x other '],
     ],
   },
