@@ -25,7 +25,7 @@ export function editFile({ file }: Declared, { nextMark }: Declarations): void {
   if (file) file.content = `edited ${nextMark()}\n`
 }
 
-/** Overwrites, deletes or opens up its file. */
+/** Overwrites or deletes its file, or makes it writable by all. */
 export function damageFile({ file }: Declared, choose: Choose): void {
   const path = file?.path ?? ''
   const ways = [() => writeFileSync(path, 'meddled\n'), () => rmSync(path), () => chmodSync(path, 0o666)]

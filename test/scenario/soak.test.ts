@@ -13,19 +13,19 @@ const facilities = 100
 const MOST_GROWTH = 48 * 1024 * 1024
 const MOST_DESCRIPTORS = 8
 
-test('a controller under noise of all kinds converges and leaks nothing', {
+test('a controller under random actions of all kinds converges and leaks nothing', {
   timeout: (seconds * 4 + 300) * 1_000,
 }, async () => {
-  console.log(`soak: ${seconds} s of noise, ${log.hint}`)
+  console.log(`soak: ${seconds} s of random actions, ${log.hint}`)
   const host = await createSoakHost()
   // Also when it runs out of time.
   onTestFinished(() => host[Symbol.asyncDispose]())
   const outcome = await soak(host, { seconds, log, facilities })
-  const title = `Soak: ${facilities} facilities, ${seconds} s of noise, seed ${log.seed}`
-  const noise = openReport('soak-noise', title, ['NOISE', 'TIMES'])
-  for (const [name, times] of outcome.noises) noise.add(name, times)
-  for (const name of outcome.leftOut) noise.add(name, 'left out: needs root')
-  noise.add('wall clock of the supervisor stepped', 'left out: it is started with an environment of its own')
+  const title = `Soak: ${facilities} facilities, ${seconds} s of random actions, seed ${log.seed}`
+  const actions = openReport('soak-actions', title, ['ACTION', 'TIMES'])
+  for (const [name, times] of outcome.actions) actions.add(name, times)
+  for (const name of outcome.leftOut) actions.add(name, 'left out: needs root')
+  actions.add('wall clock of the supervisor stepped', 'left out: it is started with an environment of its own')
 
   const figures = openReport('soak-end', `${title}: what it came to`, ['FIGURE', 'VALUE'])
   figures.add('differences from the manifests', outcome.problems.length)

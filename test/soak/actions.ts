@@ -28,7 +28,7 @@ export interface SoakWorld {
 const CLOCK_STEP = 3_600_000
 
 /** Actions of people, machines and chance on a host, by name. */
-export const noises: RandomActions<SoakWorld> = {
+export const hostActions: RandomActions<SoakWorld> = {
   'manifest edited': redeclare((declared, { nextMark }) => {
     declared.mark = nextMark()
   }),
@@ -46,7 +46,7 @@ export const noises: RandomActions<SoakWorld> = {
   }, isServer),
   'declared stopped or running': toggle('isRunning'),
   'declared enabled or disabled': toggle('isEnabled'),
-  'manifest gone for a while': toggle('isPresent'),
+  'manifest removed for a while': toggle('isPresent'),
   'manifest invalid for a while': toOne((declared, { declarations }, choose) => {
     const text = declarations.textOf(declared)
     declarations.overwrite(declared, text.slice(0, choose(text.length)))
@@ -56,7 +56,7 @@ export const noises: RandomActions<SoakWorld> = {
     const found = takeCensus(host.marker)
     return signal(found[choose(found.length)]?.pid, 'SIGKILL')
   },
-  'service stopped behind its back': toOne(async ({ name }, { host }) => {
+  'service stopped by somebody else': toOne(async ({ name }, { host }) => {
     const options = { directory: host.supervisorDirectory }
     const instance = { name: 'process', type: 'process', options, stateDirectory: '', owner: '' }
     const action = { id: 'stop', verb: 'stop', service: name, signal: AbortSignal.timeout(5_000) } as const
@@ -64,7 +64,7 @@ export const noises: RandomActions<SoakWorld> = {
     using applier = openApplier(processProvider, instance)
     await applier.apply([action], () => {})
   }),
-  'managed file overwritten, deleted or opened up': toOne(
+  'managed file overwritten, deleted or made writable by all': toOne(
     (declared, _world, choose) => damageFile(declared, choose),
     ({ file }) => file !== undefined && existsSync(file.path),
   ),
@@ -94,7 +94,7 @@ function passOverGone(error: unknown): void {
 }
 
 /** Only if the state directory has a file system of its own. */
-export const diskNoises: RandomActions<SoakWorld> = {
+export const diskActions: RandomActions<SoakWorld> = {
   'disk full for a while'({ host }) {
     const filler = join(host.state, 'filler')
     const block = new Uint8Array(65_536)
@@ -104,7 +104,7 @@ export const diskNoises: RandomActions<SoakWorld> = {
 }
 
 /** Actions that kill a process whose memory would show leaks. */
-export const killNoises: RandomActions<SoakWorld> = {
+export const killActions: RandomActions<SoakWorld> = {
   async 'controller killed'({ host }) {
     await host.killController()
     host.startController()

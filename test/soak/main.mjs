@@ -20,7 +20,7 @@ const { status } = spawnSync(process.execPath, [vitest, 'run', 'test/scenario/so
   env: environment,
   stdio: 'inherit',
 })
-for (const name of ['soak-noise', 'soak-end']) {
+for (const name of ['soak-actions', 'soak-end']) {
   const report = new URL(`../report/${name}.txt`, import.meta.url)
   if (existsSync(report)) console.log(`\n${readFileSync(report, 'utf8')}`)
 }

@@ -9,11 +9,11 @@ import { createDeclarations, type Declared } from '../random-actions/declaration
 import { type RandomActions, takeTurns } from '../random-actions/run.ts'
 import type { TurnLog } from '../random-actions/turns.ts'
 import { findDifferences, findSupervisorDifferences, isSaidToBeSettled } from '../random-actions/world-check.ts'
-import { diskNoises, killNoises, noises, type SoakWorld } from './actions.ts'
+import { diskActions, hostActions, killActions, type SoakWorld } from './actions.ts'
 import type { SoakHost } from './soak-host.ts'
 
 export interface SoakOptions {
-  /** Duration of the noise. */
+  /** Duration of the random actions. */
   readonly seconds: number
   readonly log: TurnLog
   readonly facilities: number
@@ -21,13 +21,13 @@ export interface SoakOptions {
 
 export interface SoakOutcome {
   /** Number of times that each was done. */
-  readonly noises: ReadonlyMap<string, number>
+  readonly actions: ReadonlyMap<string, number>
   readonly leftOut: readonly string[]
   /** Actions that chance never chose, or that never had a target. */
   readonly neverMade: readonly string[]
   /** Problems: none, ideally. */
   readonly problems: readonly string[]
-  /** Time from the end of the noise until the host was as declared, in ms, after each of the two phases. */
+  /** Time from the end of the actions until the host was as declared, in ms, after each of the two phases. */
   readonly convergence: readonly number[]
   /** Before and after the phase in which neither was killed. */
   readonly usage: { readonly controller: readonly Usage[]; readonly supervisor: readonly Usage[] }
@@ -45,8 +45,8 @@ const LONGEST_STRETCH = 4
 const AT_REST = 50
 
 /**
- * The controller with many facilities under noise of all kinds, in two phases: first it and the supervisor are killed too,
- * then not, so that their resources can be compared. After each the noise ends, and the host has to become as declared.
+ * The controller with many facilities under random actions of all kinds, in two phases: first it and the supervisor are killed too,
+ * then not, so that their resources can be compared. After each the actions end, and the host has to become as declared.
  */
 export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOptions): Promise<SoakOutcome> {
   const declarations = createDeclarations(facilities, host)
@@ -111,19 +111,19 @@ export async function soak(host: SoakHost, { seconds, log, facilities }: SoakOpt
 
   host.startController()
   await comeToRest()
-  const gentle: RandomActions<SoakWorld> = { ...noises, ...(host.hasOwnDisk ? diskNoises : {}) }
-  await stretch({ ...gentle, ...killNoises }, 0.5)
+  const gentle: RandomActions<SoakWorld> = { ...hostActions, ...(host.hasOwnDisk ? diskActions : {}) }
+  await stretch({ ...gentle, ...killActions }, 0.5)
   // The first steps after a start take memory that stays.
   await stretch(gentle, 0.2)
   await measure()
   await stretch(gentle, 0.3)
   await measure()
   const history = countHistory(host)
-  const leftOut = host.hasOwnDisk ? [] : Object.keys(diskNoises)
+  const leftOut = host.hasOwnDisk ? [] : Object.keys(diskActions)
   return {
-    noises: counts,
+    actions: counts,
     leftOut,
-    neverMade: Object.keys({ ...gentle, ...killNoises }).filter(name => !counts.has(name)),
+    neverMade: Object.keys({ ...gentle, ...killActions }).filter(name => !counts.has(name)),
     problems: [...problems],
     convergence,
     usage: { controller, supervisor },

@@ -69,7 +69,7 @@ const facilityActions: Readonly<Record<string, FacilityAction>> = {
     tells: () => ['install definition-drift'],
     mayTell: ['enable enablement-drift'],
   },
-  'stopped, disabled, deleted and reloaded': {
+  'service stopped and disabled, its unit deleted, systemd reloaded': {
     suits: ({ isRunning, isEnabled }) => isRunning && isEnabled,
     perform(declared, { host }) {
       host.tell('disable', '--now', declared.name)
@@ -90,7 +90,7 @@ const facilityActions: Readonly<Record<string, FacilityAction>> = {
     perform: declared => rmSync(dropInOf(declared)),
     tells: () => ['install definition-drift'],
   },
-  "somebody else's drop-in": {
+  'drop-in added by somebody else': {
     suits: declared => !existsSync(strangerOf(declared)),
     perform(declared, { host }) {
       mkdirSync(`${unitOf(declared)}.d`, { recursive: true })
@@ -99,7 +99,7 @@ const facilityActions: Readonly<Record<string, FacilityAction>> = {
     },
     tells: () => [],
   },
-  'configuration file overwritten, deleted or opened up': {
+  'configuration file overwritten, deleted or made writable by all': {
     suits: ({ file }) => file !== undefined,
     perform: (declared, _world, choose) => damageFile(declared, choose),
     tells: () => ['write-file file-drift'],
@@ -128,12 +128,12 @@ const facilityActions: Readonly<Record<string, FacilityAction>> = {
   'revision: running again': toggle('isRunning', true, () => ['start stopped']),
   'revision: disabled': toggle('isEnabled', false, () => ['disable enablement']),
   'revision: enabled again': toggle('isEnabled', true, () => ['enable enablement']),
-  'revision: gone': toggle('isPresent', false, ({ isRunning, file }) => [
+  'revision: removed': toggle('isPresent', false, ({ isRunning, file }) => [
     ...(isRunning ? ['stop pruned'] : []),
     ...(file ? ['remove-file pruned'] : []),
     'remove pruned',
   ]),
-  'revision: back': { ...toggle('isPresent', true, tellsOfNew), isForAbsent: true },
+  'revision: added again': { ...toggle('isPresent', true, tellsOfNew), isForAbsent: true },
 }
 
 /** To one facility that is as declared, if there is one that it can be done to. */

@@ -22,7 +22,7 @@ const ofCrashes = {
 /** What is done to the host as a whole, or lasts: one at a time. */
 export const storyFaults: RandomActions<StoryWorld> = {
   'systemd reloaded': ({ host }) => host.systemctl('daemon-reload'),
-  'systemd executed anew': ({ host }) => host.systemctl('daemon-reexec'),
+  'systemd re-executed': ({ host }) => host.systemctl('daemon-reexec'),
   'bus restarted': ({ host }) => host.systemctl('restart', 'dbus.service'),
   async 'controller killed'({ host, ledger }) {
     // An executed step that was not recorded yet would be missing. The next action finds the controller down.
@@ -36,23 +36,23 @@ export const storyFaults: RandomActions<StoryWorld> = {
     const isRight = exitCode === 0 && /No changes\.|0 added, 0 changed, 1 repaired/.test(stdout)
     if (!isRight) ledger.problems.add(`install again: ${stdout}${stderr}`)
   },
-  'a revision that crashes'(world, choose) {
+  'revision: crash loop for a while'(world, choose) {
     const { declarations, ledger, publish } = world
     const declared = pickFree(world, choose, one => one.isPresent && one.isRunning && !isNeeded(one, declarations.all))
     if (!declared) return 'nothing'
     const at = Date.now()
     const undo = crash(declared, declarations, publish)
-    ledger.note(declared, 'revision: crashes, and then does not', at, ofCrashes)
+    ledger.note(declared, 'revision: crash loop for a while', at, ofCrashes)
     return undo
   },
-  'port held by another'(world, choose) {
+  'port held by another for a while'(world, choose) {
     const declared = pickFree(world, choose, one => one.isPresent && isServer(one))
     const pid = declared && findProcess(declared, world.host)
     if (!declared || pid === undefined) return 'nothing'
-    world.ledger.note(declared, 'port held by another, and left', Date.now(), ofCrashes)
+    world.ledger.note(declared, 'port held by another for a while', Date.now(), ofCrashes)
     return usurpPort(declared, pid)
   },
-  'a revision that is not valid'(world, choose) {
+  'revision: invalid for a while'(world, choose) {
     const { broken, publish } = world
     const declared = pickFree(world, choose, ({ isPresent }) => isPresent)
     if (!declared) return 'nothing'

@@ -38,7 +38,7 @@ export function findLeftovers(
   }
   for (const name of expected) problems.push(`not there: ${name}`)
   for (const { facility, action } of done) {
-    if (action !== "somebody else's drop-in" || existsSync(strangerOf({ name: facility }))) continue
+    if (action !== 'drop-in added by somebody else' || existsSync(strangerOf({ name: facility }))) continue
     problems.push(`somebody else's drop-in of ${facility} was removed`)
   }
   return problems
