@@ -157,7 +157,7 @@ async function installAndWait(
   out.write(`\n${status.source ? `${sourceText(status.source, out, now)}\n` : ''}${statusText(status, out, now)}`)
   if (!isHealthy || isInvalid) {
     const late = outcome ? '' : ` within ${formatDuration(options.timeout)}`
-    err.write(`The revision is not healthy${late}. The controller goes on: see reeve status.\n`)
+    err.write(`The newest revision is not healthy${late}. The controller goes on: see reeve status.\n`)
     return 1
   }
   const isNew = hasNewAccess || hasChanges(installed.outcome.plan.summary)

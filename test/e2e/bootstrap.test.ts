@@ -147,12 +147,37 @@ test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with 
   const { exitCode, stdout, stderr } = await home.reeve(words(lab.upstream))
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/not ready web: .*exit/)
-  expect(stderr).toContain('The revision is not healthy. The controller goes on: see reeve status.')
+  expect(stderr).toContain('The newest revision is not healthy. The controller goes on: see reeve status.')
   expect(stdout).toMatch(/^Outcome +failed since /m)
   expect(stdout).toMatch(/^web +process +/m)
   lab.commit(files)
   expect(await home.succeed(words(lab.upstream))).toContain('this host follows the repository')
 })
+
+test.skipIf(!has('runsvdir'))(
+  'a revision that was rolled back is not tried again, whether the controller runs or is installed anew',
+  { timeout },
+  async () => {
+    using lab = createGitLab()
+    const { home, files, words } = await openFreshHost()
+    lab.commit(files)
+    await home.succeed(words(lab.upstream))
+    const bad = lab.commit({ 'hosts/shop/web.yaml': sleeper('web').replace('[sleep, "1000"]', '[/bin/false]') })
+    await home.reeve(['sync', '--wait'])
+    const web = (await home.status('web'))?.pid
+    expect(web).toBeGreaterThan(0)
+    const expectRolledBack = async (): Promise<void> => {
+      const { exitCode, stdout, stderr } = await home.reeve(words(lab.upstream))
+      expect(exitCode, stdout + stderr).toBe(1)
+      expect(stdout).toMatch(new RegExp(`^Outcome +${bad.slice(0, 12)} .*: rolled back since `, 'm'))
+      expect(stderr).toContain('The newest revision is not healthy.')
+      expect((await home.status('web'))?.pid).toBe(web)
+    }
+    await expectRolledBack()
+    await home.succeed(['uninstall', '--yes'])
+    await expectRolledBack()
+  },
+)
 
 test.skipIf(!has('runsvdir'))('on a host in report mode only the controller is installed', { timeout }, async () => {
   using lab = createGitLab()
