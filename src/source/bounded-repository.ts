@@ -77,7 +77,6 @@ export function openBoundedRepository(options: BoundedRepositoryOptions): GitRep
 
   async function fetchAnew(reference: string, base: string | undefined, signal: AbortSignal): Promise<string> {
     isResetDue = false
-    removeTree(next, host)
     try {
       const fresh = createGitRepository({ ...options, directory: next })
       // It says by its ids which hash the repository has.
@@ -104,7 +103,6 @@ export function openBoundedRepository(options: BoundedRepositoryOptions): GitRep
 
   /** A crash in between loses the copy, and the next fetch makes it anew. */
   function swap(): void {
-    removeTree(old, host)
     if (host.facts(repository)) host.moveFile(repository, old)
     host.moveFile(copyRepository(next), repository)
     removeTree(old, host)
@@ -115,6 +113,8 @@ export function openBoundedRepository(options: BoundedRepositoryOptions): GitRep
   return {
     list: (patterns, signal) => copy.list(patterns, signal),
     fetch(reference, base, signal) {
+      // A crash may have left them behind.
+      for (const path of [next, old]) removeTree(path, host)
       if (isResetDue || isWorn(measureCopy(repository, host), limits)) return fetchAnew(reference, base, signal)
       return bounded(directory, signal, within => copy.fetch(reference, base, within))
     },

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, renameSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createReadHost } from '../../../src/host/read-host.ts'
 import { measureCopy } from '../../../src/source/copy-size.ts'
 import { createGitLab, type GitLab, noSignal } from '../../labs/git-lab.ts'
 import { createSigningKeys } from '../../labs/signing-keys.ts'
+import { drawSample } from '../../runner/sample.ts'
 
 const copyOf = (lab: GitLab): string => join(lab.sourceDirectory, 'git/repository.git')
 const sizeOf = (lab: GitLab) => measureCopy(copyOf(lab), createReadHost())
@@ -91,4 +92,45 @@ describe('the local copy', () => {
     await source.sync(noSignal)
     expect(source.status().condition.reason).toBe('NotFastForward')
   })
+})
+
+test('E4: a renewal of the copy that is interrupted at any effect completes when repeated', {
+  timeout: 300_000,
+}, async () => {
+  using lab = createGitLab()
+  const saved = `${lab.sourceDirectory}-saved`
+  const limits = { files: 1 }
+  lab.commit({ 'web.yaml': 'a' })
+  await lab.open({ limits }).sync(noSignal)
+  cpSync(lab.sourceDirectory, saved, { recursive: true, verbatimSymlinks: true })
+  const second = lab.commit({ 'web.yaml': 'b' })
+  const ends: string[] = []
+  const sample = drawSample(7)
+  let moments = 0
+  for (let moment = sample.first; ; moment += sample.stride) {
+    rmSync(lab.sourceDirectory, { recursive: true })
+    cpSync(saved, lab.sourceDirectory, { recursive: true, verbatimSymlinks: true })
+    let count = 0
+    const cut = lab.tryOpen({
+      limits,
+      onEffect() {
+        count += 1
+        if (count >= moment) throw new Error('cut off')
+      },
+    })
+    await cut?.sync(noSignal)
+    if (count < moment) break
+    moments += 1
+    const again = lab.open({ limits })
+    await again.sync(noSignal)
+    const met = [again.status().condition.reason, lab.read('web.yaml')]
+    lab.commit({ 'web.yaml': 'c' })
+    await again.sync(noSignal)
+    const left = readdirSync(join(lab.sourceDirectory, 'git')).sort()
+    ends.push(JSON.stringify([met, lab.read('web.yaml'), left]))
+    lab.git('reset', '--quiet', '--hard', second)
+    lab.upstreamGit('update-ref', 'refs/heads/main', second)
+  }
+  expect(new Set(ends)).toEqual(new Set([JSON.stringify([['UpToDate', 'b'], 'c', ['home', 'repository.git']])]))
+  expect(moments).toBeGreaterThan(5)
 })
