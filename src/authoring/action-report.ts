@@ -5,12 +5,12 @@ export function failureOf({ id }: Pick<Action, 'id'>, error: unknown): ActionRes
   return { id, ok: false, error: toError(error) }
 }
 
-/** `cause`: what it came to when it was told to end. */
+/** Error of an aborted action. `cause`: its own error, if it has one. */
 export function abortionOf({ verb, service, signal }: Action, cause: unknown = signal.reason): ReeveError {
   return new ReeveError('aborted', `the ${verb} of ${service} was not waited for any longer`, { cause })
 }
 
-/** True if it could be done; else the failure has been reported. */
+/** Carries out one action, and returns whether it succeeded. A failure is reported. */
 export function attempt(action: Pick<Action, 'id'>, report: Report, act: () => void): boolean {
   try {
     act()
@@ -21,7 +21,7 @@ export function attempt(action: Pick<Action, 'id'>, report: Report, act: () => v
   }
 }
 
-/** Does one thing for all of them, and reports how it went. */
+/** Carries out several actions by one function, and reports its outcome for each. */
 export async function together(actions: readonly Action[], report: Report, act: () => Promise<unknown>): Promise<void> {
   try {
     await act()

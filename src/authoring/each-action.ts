@@ -3,47 +3,47 @@ import type { Action, ActionResult, Report, ServiceVerb } from '../core/contract
 import { ReeveError } from '../core/reeve-error.ts'
 import { abortionOf, failureOf } from './action-report.ts'
 
-/** How many actions are under way at once, where the author doesn't say: each may have files open, or a tool running. */
+/** Default number of actions under way at once: each may have files open, or a tool running. */
 const usualLimit = 32
 
-/** How often a condition is looked at, in ms, where the author doesn't say. */
+/** Default interval in ms at which a condition is checked. */
 const usualInterval = 50
 
 /** One action under way. */
 export interface Task extends Action {
   /**
-   * Resolves once the condition holds, which is asked now and then every `interval`. When the action isn't wanted any more, or the
-   * deadline is over, it is asked a last time; then this throws ReeveError, `aborted` or `failed`. What waits so keeps no other action
-   * from its turn.
+   * Wait: resolves once the condition holds, which is checked now and every `interval`. When the action is aborted or the deadline is over,
+   * it is checked a last time; then this rejects with ReeveError, `aborted` or `failed`. A condition that rejects with ReeveError
+   * `unavailable` doesn't hold yet: the supervisor may be reloading. A waiting action doesn't count in `atOnce`.
    */
   waitUntil(condition: () => boolean | Promise<boolean>, options?: WaitOptions): Promise<void>
 }
 
 export interface WaitOptions {
-  /** How long it may take, in ms. Absent: as long as the action is wanted. */
+  /** Time limit in ms. Absent: until the action is aborted. */
   readonly deadline?: number
-  /** In ms. Absent: 50. */
+  /** Interval in ms. Default: 50. */
   readonly interval?: number
-  /** For the error at the deadline: ends the sentence "waited 10 s in vain for …". Absent: the verb and its service. */
+  /** End of the error "waited 10 s in vain for …". Default: the verb and its service. */
   readonly what?: string
 }
 
-/** Carries out one action; it has failed if this throws, or what it gives rejects. */
+/** Function that carries out one action, which has failed if this throws or rejects. */
 export type Act = (task: Task) => void | Promise<void>
 
-/** What each verb does. Absent: `restart` is `stop` and then `start`, and `reload` fails. */
+/** Function for each verb. Without `restart` it is `stop` and then `start`; without `reload` it fails. */
 export type VerbActs = Readonly<Record<Exclude<ServiceVerb, 'restart' | 'reload'>, Act>> &
   Readonly<Partial<Record<'restart' | 'reload', Act>>>
 
 export interface EachActionOptions {
   readonly clock: Clock
-  /** How many actions may be under way at once, of all batches; those that wait by `waitUntil` aren't counted. Absent: 32. */
+  /** Number of actions under way at once, in all batches, except those that wait by `waitUntil`. Default: 32. */
   readonly atOnce?: number
 }
 
 /**
- * Makes `Applier.apply` of what one action does. The actions of a batch are carried out side by side, and each is reported once, by
- * how its own went; one that isn't wanted any more doesn't begin.
+ * Creates `Applier.apply` from a function for one action, or one for each verb. The actions of a batch are carried out side by side, and
+ * each is reported once; an aborted one doesn't begin.
  */
 export function eachAction(
   act: Act | VerbActs,
@@ -72,10 +72,20 @@ export function eachAction(
     { deadline = Number.POSITIVE_INFINITY, interval = usualInterval, what = `the ${verb} of ${service}` }: WaitOptions,
   ): Promise<void> {
     const end = clock.elapsed() + deadline
-    while (!(await condition())) {
+    let cause: unknown
+    const holds = async (): Promise<boolean> => {
+      try {
+        return await condition()
+      } catch (error) {
+        if (!(error instanceof ReeveError) || error.code !== 'unavailable') throw error
+        cause = error
+        return false
+      }
+    }
+    while (!(await holds())) {
       signal.throwIfAborted()
       const left = end - clock.elapsed()
-      if (left <= 0) throw new ReeveError('failed', `waited ${deadline / 1_000} s in vain for ${what}`)
+      if (left <= 0) throw new ReeveError('failed', `waited ${deadline / 1_000} s in vain for ${what}`, { cause })
       turns.end()
       await clock.sleep(Math.min(interval, left), signal).catch(() => {}) // aborted: asked a last time
       await turns.take(signal)
@@ -102,7 +112,7 @@ interface Turns {
   end(): void
 }
 
-/** So many at once, in the order in which they come. What isn't wanted any more has nothing left to do, and needs not wait. */
+/** Turns for a number of actions at once, in order of arrival. An aborted action has nothing left to do, and doesn't wait. */
 function createTurns(most: number): Turns {
   let free = most
   const waiting = new Set<() => void>()

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Act, eachAction, type Task } from '../../../src/authoring/each-action.ts'
 import type { Action, ActionResult, ServiceVerb } from '../../../src/core/contracts/provider.ts'
+import { ReeveError } from '../../../src/core/reeve-error.ts'
 import { createManualClock } from '../../tools/manual-clock.ts'
 
 const wanted = new AbortController().signal
@@ -208,6 +209,22 @@ describe('waiting for a condition', () => {
     const unnamed = wait(() => false, { deadline: 0 })
     await unnamed.applied
     expect(unnamed.told).toEqual(['web/start: waited 0 s in vain for the start of web'])
+  })
+
+  test('goes on while the supervisor does not answer, and fails for any other error', async () => {
+    const away = new ReeveError('unavailable', 'nothing listens at /run/monit.sock')
+    const answers = [() => Promise.reject(away), () => false, () => Promise.reject(away), () => true]
+    const { clock, told, applied } = wait(async () => (await answers.shift()?.()) ?? false, { interval: 10 })
+    await clock.advance(30)
+    await applied
+    expect([told, answers]).toEqual([['web/start'], []])
+    const vain = wait(() => Promise.reject(away), { interval: 10, deadline: 20 })
+    await vain.clock.advance(20)
+    await vain.applied
+    expect(vain.errors).toMatchObject([{ code: 'failed', cause: away }])
+    const broken = wait(() => Promise.reject(new Error('broken')), {})
+    await broken.applied
+    expect(broken.told).toEqual(['web/start: broken'])
   })
 
   test('ends at once on an abort, and reports its progress', async () => {
