@@ -185,7 +185,11 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     if (look.commit !== record.revision.commit || !(isUnderWay(record) || hasFailed)) return
     if (record.outcome === 'Pending') advance(record, look.plan)
     const { verdict, message = '' } = evaluate(record, look)
-    if (verdict === 'failed' && !hasFailed) return wayBack.fail(record, message)
+    if (verdict === 'failed') {
+      // What stays has its whole time again.
+      restart()
+      return hasFailed ? undefined : wayBack.fail(record, message)
+    }
     if (verdict !== 'healthy' || !(await isReachable(record))) return
     const { commit, subject } = record.revision
     store.save(conclude(store.state(), commit, 'Healthy', { at: now() }))

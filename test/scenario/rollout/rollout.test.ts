@@ -77,6 +77,16 @@ test('a first revision has no way back: it stays, is tried again, and may still 
   await lab.outcome(controller, first, 'Healthy')
 })
 
+test('a first revision that takes longer than its deadline fails, and is healthy once it is ready all the same', async () => {
+  await using lab = createRolloutLab({ healthyDeadline: '2s' })
+  const slow = { process: { command: ['/bin/sleep', '1000000'] }, readySeconds: 4 }
+  const first = lab.declare({ web: slow })
+  const controller = await lab.run()
+  const source = await lab.outcome(controller, first, 'Failed')
+  expect(source.rollout?.message).toContain('web did not become healthy within 2 s')
+  await lab.outcome(controller, first, 'Healthy')
+})
+
 test('a revision whose manifests are not valid does not come into force', async () => {
   await using lab = createRolloutLab()
   const first = lab.declare({ web: sleeper(1) })
