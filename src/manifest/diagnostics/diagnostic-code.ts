@@ -1,6 +1,7 @@
 /** All values of `Diagnostic.code`, explained in README.md. */
 export const diagnosticCodes = [
   'alias-expansion',
+  'base-invalid',
   'cannot-start',
   'dependency-cycle',
   'directory-changing',
@@ -52,6 +53,7 @@ export const diagnosticCodes = [
   'unknown-supervisor-type',
   'unsupported-config',
   'unsupported-yaml',
+  'untrusted',
   'wrong-type',
   'yaml-syntax',
 ] as const

@@ -9,6 +9,16 @@ import { makeDirectory } from '../../tools/manifest-directory.ts'
 const header = 'apiVersion: reeve/v1\nkind: HostConfiguration\n'
 const userId = process.geteuid?.() ?? 0
 
+/** Roll-outs where the file says nothing of them. */
+const rollout = {
+  strategy: 'all',
+  minHealthyTime: 10_000,
+  healthyDeadline: 300_000,
+  progressDeadline: 600_000,
+  onFailure: 'rollback',
+  keepReachable: true,
+}
+
 test('without a file every setting has its default', () => {
   expect(loadHostConfiguration({ env: { HOME: '/nowhere' }, userId: 1000 })).toEqual({
     mode: 'reconcile',
@@ -21,6 +31,7 @@ test('without a file every setting has its default', () => {
     policy: {},
     providers: [],
     owner: 'default',
+    rollout,
   })
 })
 
@@ -43,6 +54,7 @@ owner: blue
     mode: 'report',
     stateDirectory: join(directory, 'state'),
     runtimeDirectory: '/run/reeve',
+    rollout,
     resync: 60_000,
     concurrency: 8,
     defaultSupervisor: 'systemd',
