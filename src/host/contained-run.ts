@@ -5,6 +5,7 @@ import type { ContainedRunOptions, ContainedRunResult } from '../core/contracts/
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { createAbortion, createStartFailure, describeCommand, exitCodeOfSignal } from './execution.ts'
+import { afterLastOutput } from './last-output.ts'
 import { endLeftovers } from './leftover-processes.ts'
 
 /** Time in ms that a command may take after TERM, and the kernel after KILL. */
@@ -71,7 +72,7 @@ export async function runContained(
   try {
     const { exitCode } = await ended
     endLeftovers(pid, mark)
-    using _rest = clock.after(grace, () => {
+    using _rest = afterLastOutput(clock, grace, () => {
       // A process left the group and holds them open.
       child.stdout?.destroy()
       child.stderr?.destroy()

@@ -6,6 +6,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import type { Clock } from './clock.ts'
 import { type Deadline, openDeadline } from './deadline.ts'
 import { createFailure, errnoOf } from './failure.ts'
+import { afterLastOutput } from './last-output.ts'
 import { toolEnvironment } from './tool-environment.ts'
 
 /** Time in ms that a child may hold the output of an ended program open. */
@@ -43,7 +44,7 @@ export async function execute(command: readonly string[], options: RunOptions, c
       child.stdout.destroy()
       child.stderr.destroy()
     }
-    clock.after(outputGrace, letGo, { keepsAlive: false })
+    afterLastOutput(clock, outputGrace, letGo, { keepsAlive: false })
   })
   const result = await child
   if (result.isCanceled && options.signal?.aborted) throw createAbortion(command, options.signal)

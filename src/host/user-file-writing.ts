@@ -10,6 +10,7 @@ import { createTemporaryName } from './atomic-write.ts'
 import { type Clock, createClock } from './clock.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, explainComplaint, isAbsence } from './failure.ts'
+import { afterLastOutput } from './last-output.ts'
 import { walkTo } from './path-walk.ts'
 
 /** The part of `WriteHost` that changes files with the rights of a service's user (S8); see there. */
@@ -181,7 +182,7 @@ function runAs(
       // Its group's number may be reused by then.
       deadline[Symbol.dispose]()
       if (code === 0) end()
-      else clock.after(complaintGrace, () => fail(signal))
+      else afterLastOutput(clock, complaintGrace, () => fail(signal))
     })
     child.once('close', (code, signal) => {
       if (code !== 0) fail(signal)

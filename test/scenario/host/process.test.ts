@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -62,6 +63,19 @@ test('run does not wait for a service that keeps the output of its init script o
   const [word, pid] = stdout.trim().split('\n')
   expect(word).toBe('started')
   expect(host.kill(Number(pid), 'KILL')).toBe(true)
+})
+
+test('run returns all that a program wrote that ended while this process stood still', async () => {
+  const standStill = (time: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, time)
+  await host.run(['true'])
+  const result = host.run(['sh', '-c', 'sleep 0.3; echo last words'])
+  await new Promise(resolve => setTimeout(resolve, 50))
+  // The other's end has both reaped, and the output of the first is not yet read.
+  const other = spawn('echo')
+  other.stdout.on('data', () => standStill(800))
+  other.on('exit', () => setImmediate(() => standStill(400)))
+  standStill(100)
+  expect(await result).toMatchObject({ exitCode: 0, stdout: 'last words\n' })
 })
 
 test.each([
