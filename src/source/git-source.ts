@@ -66,8 +66,11 @@ export interface GitSource {
    * @returns true: another revision is in force now
    */
   sync(signal: AbortSignal): Promise<boolean>
-  /** Puts a former revision into force. Throws SourceError if it can't be exported, or isn't trusted any more. */
-  enforce(revision: Revision, signal: AbortSignal): Promise<void>
+  /**
+   * Puts a former revision into force. Throws SourceError if it can't be exported, or isn't trusted any more. `isWanted`: asked right
+   * before; false: it is left as it is.
+   */
+  enforce(revision: Revision, signal: AbortSignal, isWanted?: () => boolean): Promise<void>
   /** Why the repository can't be asked. Undefined: it can. */
   findUnreachable(signal: AbortSignal): Promise<string | undefined>
   /** Directory of the exported revision. */
@@ -249,11 +252,11 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     }),
     revision: () => state.revision,
     directoryOf: commit => join(revisions, commit),
-    async enforce(revision, signal) {
+    async enforce(revision, signal, isWanted = () => true) {
       const { commit, tree } = revision
       await trust?.expect({ ...revision, after: commit }, signal)
       if (!isExported(commit)) await exportTo(commit, tree, signal)
-      putInForce({ ...revision, since: timeOf(clock) })
+      if (isWanted()) putInForce({ ...revision, since: timeOf(clock) })
     },
     async findUnreachable(signal) {
       try {

@@ -5,7 +5,8 @@ import type { Plan } from '../../core/plan/step.ts'
 import { findLater } from '../../core/reconcile/rollout-turn.ts'
 import type { Clock } from '../../host/clock.ts'
 import type { PlanRun } from '../refresh/plan-run.ts'
-import type { Look, Rollout } from '../rollout/rollout.ts'
+import type { Look } from '../rollout/look.ts'
+import type { Rollout } from '../rollout/rollout.ts'
 
 /** What was found without a controller. `applied`: the pass before it. */
 export function lookWithout(

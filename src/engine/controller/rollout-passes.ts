@@ -1,7 +1,8 @@
 import type { Log } from '../../core/contracts/log.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Clock } from '../../host/clock.ts'
-import type { Look, Rollout } from '../rollout/rollout.ts'
+import type { Look } from '../rollout/look.ts'
+import type { Rollout } from '../rollout/rollout.ts'
 import type { ReconcileQueue } from './reconcile-queue.ts'
 
 /** Has the roll-out judge what passes find, and passes made when it is due to be judged. */

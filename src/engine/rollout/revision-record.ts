@@ -78,7 +78,7 @@ export function begin(state: RolloutState, { revision, changed, base, at }: Begi
     starts: 0,
   }
   const former = supersede(state, revision.commit, at).revisions.filter(one => one.revision.commit !== revision.commit)
-  return { ...state, revisions: trim([...former, record]) }
+  return { ...state, revisions: trim([...former.map(shortenNames), record]) }
 }
 
 function supersede(state: RolloutState, by: string, at: string): RolloutState {
@@ -107,12 +107,16 @@ export function conclude(
 ): RolloutState {
   return update(state, commit, ({ message: _, isHeld: __, ...record }) => ({
     ...record,
+    // Of what has failed, they are still needed to judge what is in force.
+    ...(outcome !== 'Failed' && shortenNames(record)),
     ...found,
     outcome,
     ended: at,
-    // Of what has failed, they are still needed to judge what is in force.
-    ...(outcome !== 'Failed' && { changed: record.changed.slice(0, keptNames) }),
   }))
+}
+
+function shortenNames(record: RevisionRecord): RevisionRecord {
+  return record.changed.length <= keptNames ? record : { ...record, changed: record.changed.slice(0, keptNames) }
 }
 
 export function update(
@@ -166,6 +170,12 @@ export function goOn({ pinned: _, revisions }: RolloutState, { retries }: { read
 export function isBusy(state: RolloutState): boolean {
   const record = currentOf(state)
   return record !== undefined && (isUnderWay(record) || isGoingBack(record))
+}
+
+/** The same, or what has failed and is in force may still become healthy. */
+export function isUnfinished(state: RolloutState, inForce: string | undefined): boolean {
+  const record = currentOf(state)
+  return isBusy(state) || (record?.outcome === 'Failed' && record.revision.commit === inForce)
 }
 
 /** Commits whose exports are needed: of the way back, and of what a person has chosen. */

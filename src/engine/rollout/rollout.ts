@@ -1,7 +1,6 @@
 import pLimit from 'p-limit'
 import type { EngineEvent } from '../../core/contracts/engine-event.ts'
 import type { RevisionReport, RolloutStatus, SourceStatus } from '../../core/contracts/source-status.ts'
-import type { FacilityStatus } from '../../core/contracts/status.ts'
 import { rulesFor } from '../../core/model/rollout.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import type { RolloutGate } from '../../core/reconcile/rollout-turn.ts'
@@ -11,7 +10,9 @@ import type { Admission, GitSource } from '../../source/git-source.ts'
 import type { Revision } from '../../source/source-state.ts'
 import type { Session } from '../session/session.ts'
 import { findChanged } from './changed-facilities.ts'
+import { findChosen } from './chosen-revision.ts'
 import { beginProgress, type Judgement, judge, type Progress } from './judgement.ts'
+import { type Look, standingsOf } from './look.ts'
 import { findError, readRevision } from './revision-reading.ts'
 import {
   begin,
@@ -20,38 +21,18 @@ import {
   findBase,
   findNeeded,
   findRefusal,
-  findWayBack,
   goOn,
   isBusy,
   isGoingBack,
   isUnderWay,
+  isUnfinished,
   type RevisionRecord,
   update,
 } from './revision-record.ts'
 import { findGate } from './rollout-gate.ts'
 import { reportRevisions, reportRollout } from './rollout-report.ts'
 import { openRolloutStore } from './rollout-store.ts'
-import { type Standing, standingOf } from './standing.ts'
 import { createWayBack, shorten } from './way-back.ts'
-
-/** What a pass, or a look without a controller, has found. */
-export interface Look {
-  readonly set: ManifestSet
-  /** Commit of these manifests. */
-  readonly commit: string
-  readonly plan: Plan
-  readonly facilities: readonly FacilityStatus[]
-  /** There are steps for it that haven't begun. */
-  hasWork(facility: string): boolean
-  /** Nothing is planned or under way anywhere. */
-  readonly isSettled: boolean
-  /** The host lacks what some facility's start needs, or one of its supervisors doesn't answer. */
-  readonly isHindered: boolean
-  /** Why facilities failed in the pass before, besides what their status says. */
-  readonly failures?: ReadonlyMap<string, string>
-  /** Why services that are to be removed are not. Absent: nothing keeps them. */
-  readonly removalProblem?: string | undefined
-}
 
 /** The roll-out of revisions on this host: which one comes into force, what becomes of it, and the way back (E22). */
 export interface Rollout {
@@ -112,7 +93,9 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   const source = options.open({ admit, kept: () => findNeeded(store.state()) })
   const { changed } = options
   const wayBack = createWayBack({ session, store, source: () => source, read: readIfThere, restart, changed, signal })
-  const resumed = resume()
+  let isResumed = false
+  let resumed = resume()
+  resumed.catch(() => {}) // The first judgement tries it again, and tells why it can't be done.
 
   function now(): string {
     return new Date(clock.now()).toISOString()
@@ -129,11 +112,14 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     const refusal = invalid.get(commit) ?? findRefusal(store.state(), revision)
     if (refusal !== undefined) return refusal
     const set = readRevision(session, source.directoryOf(commit))
-    comesNext(revision, set)
     const error = findError(set, session)
     const inForce = source.revision()
-    if (error === undefined || !inForce || isReporting || rules.onFailure === 'continue') return undefined
+    const isWrong = error !== undefined && inForce && !isReporting && rules.onFailure !== 'continue'
     const message = `its manifests are not valid: ${error}`
+    // What never comes into force must not end the judgement of what is there.
+    if (isWrong && isUnfinished(store.state(), source.revision()?.commit)) return message
+    comesNext(revision, set)
+    if (!isWrong) return undefined
     invalid.set(commit, message)
     store.save(conclude(store.state(), commit, 'Failed', { at: now(), message }))
     log.error({ commit }, `revision ${shorten(commit)} failed: ${message}; ${shorten(inForce.commit)} stays in force`)
@@ -157,8 +143,21 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   /** Goes on where a crash, or the end of the last controller, has interrupted it. */
   async function resume(): Promise<void> {
     adoptRevision()
+    await goOnWith(currentOf(store.state()))
+    isResumed = true
+  }
+
+  /** What a full disk, say, has kept from being resumed. */
+  async function expectResumed(): Promise<void> {
+    await resumed.catch((error: unknown) => {
+      if (signal.aborted) throw error
+      resumed = resume()
+      return resumed
+    })
+  }
+
+  async function goOnWith(record: RevisionRecord | undefined): Promise<void> {
     if (isReporting) return
-    const record = currentOf(store.state())
     if (record && isGoingBack(record)) return wayBack.goBack(record)
     if (!record || !options.isController || !isUnderWay(record)) return
     const starts = record.starts + 1
@@ -176,10 +175,15 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   }
 
   async function judgeOnce(look: Look): Promise<void> {
-    await resumed
+    await expectResumed()
     const record = currentOf(store.state())
     if (!record) return
-    if (isGoingBack(record)) return look.commit === record.backTo ? judgeWayBack(record, look) : undefined
+    const inForce = source.revision()?.commit
+    if (isGoingBack(record)) {
+      if (inForce !== record.backTo) return wayBack.goBack(record)
+      return look.commit === record.backTo ? judgeWayBack(record, look) : undefined
+    }
+    if (isUnderWay(record) && inForce !== record.revision.commit) return comeIntoForce(record)
     // What failed and stays may still become healthy.
     const hasFailed = record.outcome === 'Failed'
     if (look.commit !== record.revision.commit || !(isUnderWay(record) || hasFailed)) return
@@ -191,9 +195,21 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
       return hasFailed ? undefined : wayBack.fail(record, message)
     }
     if (verdict !== 'healthy' || !(await isReachable(record))) return
+    if (!isStill(record)) return
     const { commit, subject } = record.revision
     store.save(conclude(store.state(), commit, 'Healthy', { at: now() }))
     log.info({ commit }, `revision ${shorten(commit)} is healthy: ${subject}`)
+  }
+
+  /** No other revision has come meanwhile. */
+  function isStill({ revision }: RevisionRecord): boolean {
+    return currentOf(store.state())?.revision.commit === revision.commit
+  }
+
+  /** What a crash or a full disk has kept from coming into force. */
+  async function comeIntoForce(record: RevisionRecord): Promise<void> {
+    await source.enforce(record.revision, signal, () => isStill(record))
+    changed()
   }
 
   function judgeWayBack(record: RevisionRecord, look: Look): void {
@@ -226,7 +242,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   /** A revision that cuts the host off from its repository can't be mended by another one. */
   async function isReachable(record: RevisionRecord): Promise<boolean> {
     const problem = rules.keepReachable ? await source.findUnreachable(signal) : undefined
-    if (problem === undefined) return true
+    if (problem === undefined || !isStill(record)) return true
     const at = clock.elapsed()
     unreachableSince ??= at
     const message = `this host can't reach its repository any more: ${problem}`
@@ -239,18 +255,16 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
 
   async function pin(wanted: string | undefined): Promise<RevisionReport> {
     const inForce = source.revision()?.commit
-    const { revisions } = store.state()
-    const found =
-      wanted === undefined
-        ? findWayBack(store.state(), inForce ?? '')
-        : revisions.findLast(({ revision: { commit } }) => wanted.length >= 7 && commit.startsWith(wanted))
-    if (!found) throw notFound(wanted)
-    const { revision } = found
-    store.save({ ...store.state(), pinned: revision.commit })
-    if (inForce !== revision.commit) {
-      const set = readIfThere(revision.commit)
-      if (set) comesNext(revision, set)
-      await source.enforce(revision, signal)
+    const { revision } = findChosen(store.state(), wanted, inForce)
+    const keepThere = (): void => store.save({ ...store.state(), pinned: revision.commit })
+    if (inForce === revision.commit) keepThere()
+    else {
+      // Nothing is written down of one that can't come into force.
+      await source.enforce(revision, signal, () => {
+        keepThere()
+        comesNext(revision, readRevision(session, source.directoryOf(revision.commit)))
+        return true
+      })
       changed()
     }
     const report = reportRevisions(store.state(), revision.commit).find(({ commit }) => commit === revision.commit)
@@ -263,7 +277,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     status: () => ({ ...source.status(), ...reportRollout(store.state(), last) }),
     judge: look => inTurn(() => judgeOnce(look)),
     isBusy: () => !isReporting && isBusy(store.state()),
-    isOpen: () => !isReporting && (isBusy(store.state()) || currentOf(store.state())?.outcome === 'Failed'),
+    isOpen: () => !isReporting && (!isResumed || isUnfinished(store.state(), source.revision()?.commit)),
     waiting: () => [...progress.facilities].flatMap(([name, { isHealthy }]) => (isHealthy ? [] : name)),
     gate: () => findGate(store.state(), progress, rules),
     noted: store.noted,
@@ -277,23 +291,4 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
       store.save(goOn(store.state(), ways))
     },
   }
-}
-
-function standingsOf(record: RevisionRecord, look: Look, declared: ReadonlySet<string>): Map<string, Standing> {
-  const statuses = new Map(look.facilities.map(status => [status.name, status]))
-  const { failures, ...found } = look
-  return new Map(
-    record.changed.map(name => {
-      const [isDeclared, hasWork, failure] = [declared.has(name), look.hasWork(name), failures?.get(name)]
-      return [name, standingOf({ ...found, status: statuses.get(name), isDeclared, hasWork, failure })]
-    }),
-  )
-}
-
-function notFound(wanted: string | undefined): ReeveError {
-  const which =
-    wanted === undefined
-      ? 'no other revision has been healthy on this host'
-      : `no revision ${wanted} was tried on this host (a commit takes at least its first seven digits)`
-  return new ReeveError('not-found', `${which}; reeve revisions lists what there is`)
 }

@@ -32,8 +32,12 @@ export interface StandingInput {
 
 const failing: ReadonlySet<string> = new Set([...LASTING_TROUBLE, RUN_FAILED, 'Unhealthy'])
 
-/** Errors of the host, which no revision mends. */
 const outside = /\b(?:ENOSPC|EDQUOT|EROFS|EIO)\b|no space left|is full|read-only file system/i
+
+/** True for an error of the host, which no revision mends. */
+export function isOutside(message: string): boolean {
+  return outside.test(message)
+}
 
 export function standingOf(input: StandingInput): Standing {
   const { status, isDeclared, hasWork, isSettled, isHindered, failure, removalProblem } = input
@@ -60,7 +64,7 @@ function standingByReadiness(status: FacilityStatus, hasWork: boolean, isHindere
 }
 
 function failed(message: string): Standing {
-  return { kind: outside.test(message) ? 'stalled' : 'failed', message }
+  return { kind: isOutside(message) ? 'stalled' : 'failed', message }
 }
 
 function ready(message: string, status: FacilityStatus | undefined): Standing {

@@ -3,8 +3,9 @@ import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import type { Session } from '../session/session.ts'
-import { conclude, currentOf, findWayBack, type RevisionRecord } from './revision-record.ts'
+import { conclude, currentOf, findWayBack, isGoingBack, type RevisionRecord } from './revision-record.ts'
 import type { RolloutStore } from './rollout-store.ts'
+import { isOutside } from './standing.ts'
 
 /** What happens to a revision that failed. */
 export interface WayBack {
@@ -66,12 +67,21 @@ export function createWayBack(ground: WayBackGround): WayBack {
     const target = store.state().revisions.find(({ revision }) => revision.commit === backTo)
     try {
       if (!target) throw new ReeveError('not-found', `nothing is known of ${shorten(backTo)} any more`)
-      if (ground.source().revision()?.commit !== backTo) await ground.source().enforce(target.revision, signal)
+      if (ground.source().revision()?.commit !== backTo) {
+        await ground.source().enforce(target.revision, signal, () => isStill(record))
+      }
       ground.changed()
     } catch (error) {
-      if (signal.aborted) throw error
+      if (signal.aborted || isOutside(messageOf(error))) throw error
+      if (!isStill(record)) return
       freeze(record, `${shorten(backTo)} can't come into force again: ${messageOf(error)}`)
     }
+  }
+
+  /** No newer revision has taken its place. */
+  function isStill({ revision }: RevisionRecord): boolean {
+    const current = currentOf(store.state())
+    return current?.revision.commit === revision.commit && isGoingBack(current)
   }
 
   function freeze(record: RevisionRecord, problem: string): void {
