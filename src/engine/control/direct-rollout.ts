@@ -22,7 +22,6 @@ export function lookWithout(
     commit: basename(set.revision),
     facilities: status.facilities,
     hasWork: name => work.has(name),
-    isSettled: work.size === 0,
     isHindered: refresh.snapshot.unavailable.size > 0 || refresh.targets.some(({ startProblems }) => startProblems),
     failures: new Map(failures.map(({ facility, message }) => [facility, message])),
   }

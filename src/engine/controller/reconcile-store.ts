@@ -196,6 +196,12 @@ export function isSettled({ set, facilities, plans, guardProblem, leaving, lanes
   return [...facilities.keys()].every(name => hasNothingToDo(plans.get(name)))
 }
 
+/** There are steps for it that haven't begun, or its removal has not ended. */
+export function hasWork({ plans, facilities, leaving, lanes }: ReconcileState, name: string): boolean {
+  if (facilities.has(name)) return (plans.get(name)?.steps.length ?? 0) > 0
+  return lanes.has(name) || (leaving.get(name)?.steps.length ?? 0) > 0
+}
+
 export function hasNothingToDo(plan: FacilityPlan | undefined): boolean {
   return plan !== undefined && plan.steps.length === 0 && plan.blocked === undefined
 }

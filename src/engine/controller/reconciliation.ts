@@ -24,7 +24,7 @@ import { openLanes } from './lanes.ts'
 import { createObservation } from './observation.ts'
 import { createPasses, type PassResult } from './pass.ts'
 import type { Due, ReconcileQueue } from './reconcile-queue.ts'
-import { createReconcileStore } from './reconcile-store.ts'
+import { createReconcileStore, hasWork } from './reconcile-store.ts'
 import { createRestartWatch } from './restart-watch.ts'
 import { openStateKeeping } from './state-keeping.ts'
 import { type StatusGround, viewConditions, viewStatus } from './status-view.ts'
@@ -204,13 +204,12 @@ export function createReconciliation(session: Session, options: ReconciliationOp
         .map(facility => ({ name: facility.name, files: listStartPaths(facility).map(path => ({ path })) })),
     facilityAt: (supervisor, service) => state.byLocation.get(locationKey({ supervisor, service })),
     status,
-    look: ({ plan, set, isSettled }) => ({
+    look: ({ plan, set }) => ({
       plan,
       set,
-      isSettled,
       commit: basename(set.revision),
       facilities: status().facilities,
-      hasWork: name => (state.plans.get(name)?.steps.length ?? 0) > 0,
+      hasWork: name => hasWork(state, name),
       isHindered: state.hindered.size > 0 || (state.seen?.snapshot.unavailable.size ?? 0) > 0,
       removalProblem: state.guardProblem,
     }),

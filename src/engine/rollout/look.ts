@@ -11,10 +11,8 @@ export interface Look {
   readonly commit: string
   readonly plan: Plan
   readonly facilities: readonly FacilityStatus[]
-  /** There are steps for it that haven't begun. */
+  /** There are steps for it that haven't begun, or its removal has not ended. */
   hasWork(facility: string): boolean
-  /** Nothing is planned or under way anywhere. */
-  readonly isSettled: boolean
   /** The host lacks what some facility's start needs, or one of its supervisors doesn't answer. */
   readonly isHindered: boolean
   /** Why facilities failed in the pass before, besides what their status says. */

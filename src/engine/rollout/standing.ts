@@ -18,10 +18,8 @@ export interface StandingInput {
   /** Absent: nothing is known of it. */
   readonly status: FacilityStatus | undefined
   readonly isDeclared: boolean
-  /** There are steps for it that haven't begun. */
+  /** There are steps for it that haven't begun, or its removal has not ended. */
   readonly hasWork: boolean
-  /** Nothing is planned or under way anywhere. */
-  readonly isSettled: boolean
   /** The host lacks what its start needs. */
   readonly isHindered: boolean
   /** Why it failed in the pass before. Absent: it didn't, as far as is known. */
@@ -40,9 +38,9 @@ export function isOutside(message: string): boolean {
 }
 
 export function standingOf(input: StandingInput): Standing {
-  const { status, isDeclared, hasWork, isSettled, isHindered, failure, removalProblem } = input
+  const { status, isDeclared, hasWork, isHindered, failure, removalProblem } = input
   if (failure !== undefined) return failed(failure)
-  if (!isDeclared && (status === undefined || (isUndeclared(status) && isSettled))) return ready('removed', undefined)
+  if (!isDeclared && (status === undefined || (isUndeclared(status) && !hasWork))) return ready('removed', undefined)
   if (status === undefined) return { kind: 'progressing', message: 'it has not been observed yet' }
   if (isSuspended(status)) return ready('suspended', undefined)
   const { reason, message } = findCondition(status.conditions, 'Reconciling') ?? { reason: '', message: '' }

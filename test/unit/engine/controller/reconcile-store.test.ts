@@ -4,6 +4,7 @@ import type { ResolvedFacility } from '../../../../src/core/model/resolved-facil
 import type { FacilityPlan, Plan } from '../../../../src/core/plan/step.ts'
 import {
   createReconcileStore,
+  hasWork,
   isSettled,
   type ReconcileStore,
 } from '../../../../src/engine/controller/reconcile-store.ts'
@@ -51,6 +52,21 @@ test('the host is settled when no declared facility has steps and nothing is bei
   expect(isSettled(store.state)).toBe(true)
   store.manifestsRead({ ...set, complete: false })
   expect(isSettled(store.state)).toBe(false)
+})
+
+test('a removal is work until it has ended, whatever keeps another facility from what is declared', () => {
+  const store = createBench()
+  const stop = { id: 'gone/stop', verb: 'stop', reason: 'pruned', needs: [] } as const
+  store.planned(
+    planOf({ name: 'web', blocked: 'by something' }, { name: 'gone', steps: [stop] }, { name: 'kept' }),
+    true,
+  )
+  expect(['web', 'gone', 'kept'].filter(name => hasWork(store.state, name))).toEqual(['gone'])
+  store.laneBegins('gone', '')
+  store.removed('gone')
+  expect(hasWork(store.state, 'gone')).toBe(true)
+  store.laneEnded('gone')
+  expect(hasWork(store.state, 'gone')).toBe(false)
 })
 
 test('a hindrance that is gone allows one retry, until a lane makes it or the facility is no longer declared', () => {

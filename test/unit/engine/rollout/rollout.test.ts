@@ -164,7 +164,6 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
         plan: { summary: { add: 0, change: 1, repair: 0, remove: 0 } },
         facilities: [{ name: 'web', pid: 1, conditions: [{ type: 'Ready', since: '', ...ready }] }],
         hasWork: () => false,
-        isSettled: true,
         isHindered: false,
       } as unknown as Look
       await rollout.judge(look)

@@ -30,7 +30,6 @@ const plain: StandingInput = {
   status: status(isReady, idle),
   isDeclared: true,
   hasWork: false,
-  isSettled: true,
   isHindered: false,
 }
 const notReady = (reason: string): FacilityStatus =>
@@ -58,8 +57,8 @@ test.each<[string, Partial<StandingInput>, string]>([
   ['is suspended', { status: status(condition('Reconciling', 'False', 'Suspended')), hasWork: true }, 'ready'],
   ['has not been observed', { status: undefined }, 'progressing'],
   ['was removed', { status: undefined, isDeclared: false }, 'ready'],
-  ['is being removed', { isDeclared: false, isSettled: false }, 'progressing'],
-  ['may not be removed', { isDeclared: false, isSettled: false, removalProblem: 'too many' }, 'stalled'],
+  ['is being removed', { isDeclared: false, hasWork: true }, 'progressing'],
+  ['may not be removed', { isDeclared: false, hasWork: true, removalProblem: 'too many' }, 'stalled'],
   ['is kept though it is not declared any more', { status: notReady('Undeclared'), isDeclared: false }, 'ready'],
 ])('a facility that %s', (_what, input, kind) => {
   expect(standingOf({ ...plain, ...input }).kind).toBe(kind)
