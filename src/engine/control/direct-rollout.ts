@@ -27,7 +27,8 @@ export function lookWithout(
   }
 }
 
-/** How long (ms) to wait at most before it is looked again. */
+/** How long (ms) to wait at least and at most before it is looked again. */
+const shortestPause = 100
 const longestPause = 1_000
 
 export interface DirectSettling {
@@ -43,24 +44,30 @@ export interface DirectSettling {
 
 /**
  * Judges the revision again and again until it is known what became of it, and applies what is left of it, or of the one that it goes back
- * to. Gives the outcome of all.
+ * to. Gives the outcome of all, also when it is interrupted, or stalled for too long.
  */
 export async function settleDirectly(
   { rollout, due, clock, signal, look, apply }: DirectSettling,
   first: ApplyOutcome,
 ): Promise<ApplyOutcome> {
   let [outcome, applied]: [ApplyOutcome, ApplyOutcome | undefined] = [first, first]
-  while (rollout.isOpen() && !signal.aborted) {
-    const before = rollout.source.revision()?.commit
-    const found = await look(applied)
-    await rollout.judge(found)
-    applied = undefined
-    const isOther = rollout.source.revision()?.commit !== before
-    if (isOther || (rollout.isBusy() && hasWork(found.plan, rollout))) {
-      applied = await apply()
-      outcome = together(outcome, applied)
-    } else if (rollout.isBusy()) await clock.sleep(Math.min(longestPause, Math.max(0, due() - clock.elapsed())), signal)
-    else break
+  try {
+    while (rollout.isOpen() && !signal.aborted) {
+      const before = rollout.source.revision()?.commit
+      const found = await look(applied)
+      await rollout.judge(found)
+      applied = undefined
+      const isOther = rollout.source.revision()?.commit !== before
+      if (isOther || (rollout.isBusy() && hasWork(found.plan, rollout))) {
+        applied = await apply()
+        outcome = together(outcome, applied)
+      } else if (!rollout.isBusy()) break
+      if (rollout.isStuck()) break
+      if (!applied) await clock.sleep(Math.min(longestPause, Math.max(shortestPause, due() - clock.elapsed())), signal)
+    }
+  } catch (error) {
+    // What was done until the interruption is told.
+    if (!signal.aborted) throw error
   }
   const { rollout: revision } = rollout.status()
   return { ...outcome, ...(revision && { revision }) }

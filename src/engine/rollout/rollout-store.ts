@@ -10,8 +10,10 @@ export interface RolloutStore {
   save(next: RolloutState): void
   /** Counts the steps of what is under way. The next change of the outcome writes them down. */
   noted(event: EngineEvent): void
-  /** Resolves once nothing is under way, also back. */
-  settled(signal: AbortSignal): Promise<void>
+  /** Resolves once nothing is under way, also back, or `isGivenUp` at a change or a wake-up. */
+  settled(signal: AbortSignal, isGivenUp: () => boolean): Promise<void>
+  /** Has those who wait look again. */
+  wake(): void
 }
 
 /** `told`: called with each record that has got another outcome. */
@@ -23,6 +25,11 @@ export function openRolloutStore(
   let state = readRolloutState(stateDirectory, host)
   const waiters = new Set<() => void>()
 
+  function wakeAll(): void {
+    for (const wake of waiters) wake()
+    waiters.clear()
+  }
+
   return {
     state: () => state,
     save(next) {
@@ -31,16 +38,16 @@ export function openRolloutStore(
       const before = new Map(state.revisions.map(({ revision, outcome }) => [revision.commit, outcome]))
       state = next
       for (const record of next.revisions) if (before.get(record.revision.commit) !== record.outcome) told(record)
-      for (const wake of waiters) wake()
-      waiters.clear()
+      wakeAll()
     },
+    wake: wakeAll,
     noted(event) {
       const record = currentOf(state)
       if (event.type !== 'step-finished' || event.result !== 'done' || !record || !isUnderWay(record)) return
       state = update(state, record.revision.commit, one => ({ ...one, steps: one.steps + 1 }))
     },
-    async settled(signal) {
-      while (isBusy(state)) await abortable(new Promise<void>(resolve => waiters.add(resolve)), signal)
+    async settled(signal, isGivenUp) {
+      while (isBusy(state) && !isGivenUp()) await abortable(new Promise<void>(resolve => waiters.add(resolve)), signal)
     },
   }
 }

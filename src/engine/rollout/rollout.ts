@@ -32,6 +32,7 @@ import {
 import { findGate } from './rollout-gate.ts'
 import { reportRevisions, reportRollout } from './rollout-report.ts'
 import { openRolloutStore } from './rollout-store.ts'
+import { createStall } from './stall.ts'
 import { createWayBack, shorten } from './way-back.ts'
 
 /** The roll-out of revisions on this host: which one comes into force, what becomes of it, and the way back (E22). */
@@ -49,7 +50,9 @@ export interface Rollout {
   waiting(): readonly string[]
   gate(): RolloutGate | undefined
   noted(event: EngineEvent): void
-  /** Resolves once nothing is under way, with what became of the newest revision. Undefined: there is none. */
+  /** It has been stalled for `progressDeadline`: nobody is to wait for it any more. */
+  isStuck(): boolean
+  /** Resolves once nothing is under way, or it is stuck, with what became of the newest revision. Undefined: there is none. */
   settled(signal: AbortSignal): Promise<RolloutStatus | undefined>
   /** Puts a revision into force and keeps it there. Absent: the newest healthy one before. Throws ReeveError `not-found`. */
   pin(revision?: string): Promise<RevisionReport>
@@ -80,7 +83,7 @@ const reachPause = 2_000
 export function openRollout(session: Session, options: RolloutOptions): Rollout {
   const { clock, configuration, log, readHost } = session
   const { rollout: rules, stateDirectory } = configuration
-  const { signal } = options
+  const { changed, signal } = options
   /** Nothing is changed on the host, so that nothing can be judged. */
   const isReporting = configuration.mode === 'report'
   const inTurn = pLimit(1)
@@ -90,8 +93,8 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   let progress: Progress = beginProgress(clock.elapsed())
   let last: Pick<Judgement, 'verdict' | 'message'> | undefined
   let unreachableSince: number | undefined
+  const stall = createStall(clock, rules.progressDeadline)
   const source = options.open({ admit, kept: () => findNeeded(store.state()) })
-  const { changed } = options
   const wayBack = createWayBack({ session, store, source: () => source, read: readIfThere, restart, changed, signal })
   let isResumed = false
   let resumed = resume()
@@ -105,6 +108,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     progress = beginProgress(clock.elapsed())
     last = undefined
     unreachableSince = undefined
+    stall.note(false)
   }
 
   function admit(revision: Revision): string | undefined {
@@ -148,9 +152,8 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   }
 
   /** What a full disk, say, has kept from being resumed. */
-  async function expectResumed(): Promise<void> {
-    await resumed.catch((error: unknown) => {
-      if (signal.aborted) throw error
+  function expectResumed(): Promise<void> {
+    return resumed.catch(() => {
       resumed = resume()
       return resumed
     })
@@ -235,7 +238,9 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     const error = findError(look.set, session)
     const judgement: Judgement = error === undefined ? found : { progress, verdict: 'failed', message: error }
     last = judgement
-    if (judgement.next !== undefined) options.again(judgement.next)
+    const next = Math.min(...[judgement.next, stall.note(judgement.verdict === 'stalled')].flatMap(at => at ?? []))
+    if (stall.isStuck()) store.wake()
+    if (Number.isFinite(next)) options.again(next)
     return judgement
   }
 
@@ -279,10 +284,11 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     isBusy: () => !isReporting && isBusy(store.state()),
     isOpen: () => !isReporting && (!isResumed || isUnfinished(store.state(), source.revision()?.commit)),
     waiting: () => [...progress.facilities].flatMap(([name, { isHealthy }]) => (isHealthy ? [] : name)),
+    isStuck: stall.isStuck,
     gate: () => findGate(store.state(), progress, rules),
     noted: store.noted,
     async settled(until) {
-      if (!isReporting) await store.settled(until)
+      if (!isReporting) await store.settled(until, stall.isStuck)
       return reportRollout(store.state(), last).rollout
     },
     pin: wanted => inTurn(() => pin(wanted)),

@@ -31,13 +31,15 @@ interface Lab {
   /** The same, and a crash comes before it is in force. */
   crash(commit: string): void
   /** `web`: how it stands. */
-  judge(rollout: Rollout, web: 'ready' | 'crashed'): Promise<void>
+  judge(rollout: Rollout, web: 'ready' | 'crashed' | 'unknown'): Promise<void>
   /** What happens while the source is asked something. */
   meanwhile(act: () => void): void
   /** The source can't put anything into force. */
   failing(message: string | undefined): void
   /** The disk is full, or isn't any more. */
   fill(isFull: boolean): void
+  /** When the roll-out wants to be judged again. */
+  due(): number
   outcomes(rollout: Rollout): string
 }
 
@@ -73,6 +75,7 @@ rollout: { minHealthyTime: 0s ${rules} }
   let admission: Admission | undefined
   let meanwhile = (): void => {}
   let failing: string | undefined
+  let due = 0
 
   function switchTo(revision: Revision): void {
     if (inForce) unlinkSync(session.directory)
@@ -142,7 +145,9 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
         },
         isController: true,
         changed() {},
-        again() {},
+        again(at) {
+          due = at
+        },
         signal,
       }),
     push(commit, command) {
@@ -156,8 +161,8 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
     async judge(rollout, web) {
       const commit = inForce?.commit ?? ''
       const set = readRevision(session, join(source, 'revisions', commit))
-      const isReady = web === 'ready'
-      const ready = { status: isReady ? 'True' : 'False', reason: isReady ? 'Running' : 'CrashLooping', message: web }
+      const status = { ready: 'True', crashed: 'False', unknown: 'Unknown' }[web]
+      const ready = { status, reason: web === 'ready' ? 'Running' : 'CrashLooping', message: web }
       const look = {
         set,
         commit,
@@ -177,6 +182,7 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
     fill(value) {
       isFull = value
     },
+    due: () => due,
     outcomes(rollout) {
       const current = rollout.status().rollout
       return `${current?.outcome} ${current?.commit[0]}, ${inForce?.commit[0]} in force`
@@ -284,4 +290,25 @@ describe('what can’t come into force', () => {
     await lab.judge(rollout, 'ready')
     expect(lab.outcomes(rollout)).toBe('RolledBack b, a in force')
   })
+})
+
+test('who waits for a stalled revision gives up after its progressDeadline, and is not kept from waiting again', async () => {
+  const lab = await createLab(', progressDeadline: 1m')
+  const rollout = lab.open()
+  lab.push(a)
+  await lab.judge(rollout, 'unknown')
+  let told: string | undefined
+  const waits = rollout.settled(signal).then(found => {
+    told = found?.outcome
+  })
+  lab.clock.pass(59_999)
+  await lab.judge(rollout, 'unknown')
+  expect([told, rollout.isStuck()]).toEqual([undefined, false])
+  expect(lab.due()).toBe(lab.clock.elapsed() + 1)
+  lab.clock.pass(1)
+  await lab.judge(rollout, 'unknown')
+  await waits
+  expect([told, rollout.isStuck()]).toEqual(['Progressing', true])
+  await lab.judge(rollout, 'ready')
+  expect(lab.outcomes(rollout)).toBe('Healthy a, a in force')
 })
