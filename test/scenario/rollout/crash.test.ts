@@ -23,7 +23,7 @@ const good = (number: number): Record<string, Spec> => ({ web: quick(sleeper(num
 
 /** Changes all that is there, adds something, and never becomes healthy. */
 const bad = (number: number): Record<string, Spec> => ({
-  web: quick({ process: { command: ['/bin/sh', '-c', `exit ${number}`] } }),
+  web: quick({ process: { command: ['/bin/sh', '-c', `exit ${number}`], restart: { policy: 'never' } } }),
   api: quick(sleeper(number)),
   more: quick(sleeper(number)),
 })
