@@ -7,6 +7,7 @@ import type {
   HostControl,
   PassWish,
 } from '../../core/contracts/control.ts'
+import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { SourceStatus } from '../../core/contracts/source-status.ts'
 import type { Condition, Status } from '../../core/contracts/status.ts'
 import { findRenames } from '../../core/plan/plan-input.ts'
@@ -100,8 +101,12 @@ async function askSource<T>(session: Session, { ask, purpose, signal }: SourceQu
     // Nobody applies it: it stays as it is.
     async whenSettled() {},
     async apply(wish, ways) {
+      const listener: EngineListener = event => {
+        rollout.noted(event)
+        ways.listener(event)
+      }
       const apply = (more: PassWish): Promise<ApplyOutcome> =>
-        applyOnce(session, { ...more, ...ways, isLocked: true, gate: rollout.gate })
+        applyOnce(session, { ...more, ...ways, listener, isLocked: true, gate: rollout.gate })
       const look = async (applied: ApplyOutcome | undefined): Promise<Look> =>
         lookWithout(await reportStatus(session, new Map()), applied)
       const ground = { rollout, due: () => due, clock, signal: ways.signal, look, apply: () => apply({}) }

@@ -55,7 +55,8 @@ export async function settleDirectly(
     while (rollout.isOpen() && !signal.aborted) {
       const before = rollout.source.revision()?.commit
       const found = await look(applied)
-      await rollout.judge(found)
+      // What is left is not what the revision was about to do.
+      await rollout.judge(applied ? { ...found, plan: applied.plan } : found)
       applied = undefined
       const isOther = rollout.source.revision()?.commit !== before
       if (isOther || (rollout.isBusy() && hasWork(found.plan, rollout))) {

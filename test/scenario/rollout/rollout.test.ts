@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../../../src/conformance/eventually.ts'
+import { createDirectControl } from '../../../src/engine/control/direct-control.ts'
 import { createRolloutLab, failing, sleeper } from '../../labs/rollout-lab.ts'
 
 const ways = { signal: new AbortController().signal, listener() {} }
@@ -133,4 +134,12 @@ test('with onFailure continue, a failed revision is carried out all the same', a
   await controller.control.sync()
   await lab.outcome(controller, bad, 'Failed')
   await eventually('b to be changed', () => controller.steps().includes('b/restart'))
+})
+
+test('a revision that is applied without a controller is recorded with its plan and steps', async () => {
+  await using lab = createRolloutLab({ minHealthyTime: '10ms' })
+  lab.declare({ web: sleeper(1) })
+  using session = await lab.host.open()
+  await createDirectControl(session).apply({}, ways)
+  expect(lab.revisions(session)).toMatchObject([{ outcome: 'Healthy', plan: { add: 1, change: 0 }, steps: 3 }])
 })
