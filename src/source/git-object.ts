@@ -89,6 +89,12 @@ export function parseTree({ id, content }: GitObject): TreeEntry[] {
   return entries
 }
 
+/** How much of a commit's subject and author is kept, in characters. */
+const longestLine = 1_000
+
+/** The last moment that has a date, in ms since 1970: git's own reach further. */
+const lastTime = 8.64e15
+
 export function parseCommit({ id, content }: GitObject): CommitFacts {
   const text = new TextDecoder().decode(content)
   const end = text.indexOf('\n\n')
@@ -98,13 +104,19 @@ export function parseCommit({ id, content }: GitObject): CommitFacts {
   const [tree] = valuesOf('tree')
   const [committer = ''] = valuesOf('committer')
   if (tree === undefined) throw corrupt(`commit ${id} names no tree`)
+  const time = Number(/ (-?\d+) [+-]\d+$/.exec(committer)?.[1] ?? 0) * 1000
   return {
     tree,
     parents: valuesOf('parent'),
-    author: (valuesOf('author')[0] ?? '').replace(/ -?\d+ [+-]\d+$/, ''),
-    time: Number(/ (-?\d+) [+-]\d+$/.exec(committer)?.[1] ?? 0) * 1000,
-    subject: message.trimStart().split('\n', 1)[0] ?? '',
+    author: bounded((valuesOf('author')[0] ?? '').replace(/ -?\d+ [+-]\d+$/, '')),
+    time: Math.max(-lastTime, Math.min(lastTime, time)),
+    subject: bounded(message.trimStart().split('\n', 1)[0] ?? ''),
   }
+}
+
+/** It stands in the status and in every record of a revision, and anybody who can push writes it. */
+function bounded(text: string): string {
+  return text.length <= longestLine ? text : `${text.slice(0, longestLine - 1).replace(/[\ud800-\udbff]$/, '')}…`
 }
 
 function decode(bytes: Uint8Array): string | undefined {

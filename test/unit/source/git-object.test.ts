@@ -85,3 +85,13 @@ test('a commit gives its tree, parents, author, time and subject', () => {
     subject: 'Add web',
   })
 })
+
+test('a commit gives no more of its texts than a line, and a time that has a date', () => {
+  const long = 'x'.repeat(1_000_000)
+  const content = Buffer.from(
+    `tree ${missing}\nauthor ${long} <a@b> 1700000000 +0100\ncommitter Bob <b@c> 99999999999999 +0000\n\n${long}\n`,
+  )
+  const { author, subject, time } = parseCommit({ id: idOf('commit', content), type: 'commit', content })
+  expect([author.length, subject]).toEqual([1_000, `${'x'.repeat(999)}…`])
+  expect(new Date(time).toISOString()).toBe('+275760-09-13T00:00:00.000Z')
+})
