@@ -19,6 +19,8 @@ export interface RevisionRecord {
   readonly backTo?: string
   /** It failed, and nothing more of it is begun. */
   readonly isHeld?: true
+  /** A newer one came while it was on its way back. */
+  readonly isOvertaken?: true
   /** It may be tried again, though it failed. */
   readonly isForgiven?: true
   readonly steps: number
@@ -90,7 +92,7 @@ function supersede(state: RolloutState, by: string, at: string): RolloutState {
   }
   if (!isGoingBack(current)) return state
   // The way back isn't finished: that it failed is all that is known.
-  return update(state, commit, ({ backTo: _, ...record }) => record)
+  return update(state, commit, ({ backTo: _, ...record }) => ({ ...record, isOvertaken: true }))
 }
 
 export interface Conclusion extends Pick<RevisionRecord, 'message' | 'backTo' | 'isHeld'> {
@@ -155,9 +157,13 @@ export function findRefusal(
   return `${again} failed on this host${why}; push a revision that mends it, or run reeve sync --retry`
 }
 
-function isBad({ outcome, backTo, isForgiven }: RevisionRecord): boolean {
+function isBad({ outcome, backTo, isForgiven, isOvertaken }: RevisionRecord): boolean {
   if (isForgiven) return false
-  return outcome === 'RolledBack' || outcome === 'RollbackFailed' || (outcome === 'Failed' && backTo !== undefined)
+  return (
+    outcome === 'RolledBack' ||
+    outcome === 'RollbackFailed' ||
+    (outcome === 'Failed' && (isOvertaken || backTo !== undefined))
+  )
 }
 
 /** The newest revision may come into force again; `retries`: also what has failed. */

@@ -65,6 +65,7 @@ function readRecord(value: unknown): RevisionRecord[] {
       starts: typeof starts === 'number' ? starts : 0,
       ...textsOf(value),
       ...(value.isHeld === true && { isHeld: true }),
+      ...(value.isOvertaken === true && { isOvertaken: true }),
       ...(value.isForgiven === true && { isForgiven: true }),
       ...(isSummary(value.plan) && { plan: value.plan }),
     },

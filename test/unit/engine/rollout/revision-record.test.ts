@@ -113,6 +113,12 @@ describe('a revision', () => {
   ])('%s (%s, then %s of %s) may come into force: %s', (_what, text, commit, tree, may) => {
     expect(findRefusal(history(text), { commit, tree }) === undefined).toBe(may)
   })
+  test('that failed is not tried again because a newer one came on the way back', () => {
+    const state = history('a:Healthy b:GoingBack@tree c:RolledBack')
+    expect(findRefusal(state, revision('d', 'tree'))).toContain('the same content, in b,')
+    expect(findRefusal(goOn(state, { retries: true }), revision('d', 'tree'))).toBeUndefined()
+  })
+
   test('waits while a person has chosen another', () => {
     const state = { ...history('a:Healthy b:Healthy'), pinned: 'a' }
     expect(findRefusal(state, revision('c'))).toMatch(/^revision a was chosen with reeve rollback/)
