@@ -26,6 +26,22 @@ export function createRolloutPasses({
 }): RolloutPasses {
   let rollout: Rollout | undefined
   let timer: Disposable | undefined
+  let latest: Look | undefined
+  let isJudging = false
+
+  /** Judges by what was found last: a repository that doesn't answer may take longer than many passes. */
+  async function judgeLatest(followed: Rollout): Promise<void> {
+    if (isJudging) return
+    isJudging = true
+    try {
+      for (let look = latest; look; look = latest) {
+        latest = undefined
+        await judge(followed, look)
+      }
+    } finally {
+      isJudging = false
+    }
+  }
 
   async function judge(followed: Rollout, look: Look): Promise<void> {
     const before = describeGate(followed)
@@ -40,7 +56,8 @@ export function createRolloutPasses({
     },
     passed(found) {
       if (!rollout?.isOpen()) return
-      judge(rollout, found()).catch((error: unknown) => {
+      latest = found()
+      judgeLatest(rollout).catch((error: unknown) => {
         if (!signal.aborted) log.error({}, `cannot judge the revision in force: ${messageOf(error)}`)
       })
     },

@@ -5,7 +5,6 @@ import { rulesFor } from '../../core/model/rollout.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import type { RolloutGate } from '../../core/reconcile/rollout-turn.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
-import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import type { Admission, GitSource } from '../../source/git-source.ts'
 import type { Revision } from '../../source/source-state.ts'
 import type { Session } from '../session/session.ts'
@@ -13,7 +12,7 @@ import { findChanged } from './changed-facilities.ts'
 import { findChosen } from './chosen-revision.ts'
 import { beginProgress, type Judgement, judge, type Progress } from './judgement.ts'
 import { type Look, standingsOf } from './look.ts'
-import { findError, readRevision } from './revision-reading.ts'
+import { createRevisionReader, type DeclaredRevision, findError } from './revision-reading.ts'
 import {
   begin,
   conclude,
@@ -81,7 +80,7 @@ const mostStarts = 3
 const reachPause = 2_000
 
 export function openRollout(session: Session, options: RolloutOptions): Rollout {
-  const { clock, configuration, log, readHost } = session
+  const { clock, configuration, log } = session
   const { rollout: rules, stateDirectory } = configuration
   const { changed, signal } = options
   /** Nothing is changed on the host, so that nothing can be judged. */
@@ -95,7 +94,9 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   let unreachableSince: number | undefined
   const stall = createStall(clock, rules.progressDeadline)
   const source = options.open({ admit, kept: () => findNeeded(store.state()) })
-  const wayBack = createWayBack({ session, store, source: () => source, read: readIfThere, restart, changed, signal })
+  const reader = createRevisionReader(session, commit => source.directoryOf(commit))
+  const read = reader.declared
+  const wayBack = createWayBack({ session, store, source: () => source, read, restart, changed, signal })
   let isResumed = false
   let resumed = resume()
   resumed.catch(() => {}) // The first judgement tries it again, and tells why it can't be done.
@@ -115,7 +116,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     const { commit } = revision
     const refusal = invalid.get(commit) ?? findRefusal(store.state(), revision)
     if (refusal !== undefined) return refusal
-    const set = readRevision(session, source.directoryOf(commit))
+    const set = reader.read(commit)
     const error = findError(set, session)
     const inForce = source.revision()
     const isWrong = error !== undefined && inForce && !isReporting && rules.onFailure !== 'continue'
@@ -130,18 +131,13 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     return message
   }
 
-  function comesNext(revision: Revision, set: ManifestSet): void {
+  function comesNext(revision: Revision, set: DeclaredRevision): void {
     const inForce = source.revision()
     const base = inForce?.commit === revision.commit ? undefined : inForce && findBase(store.state(), inForce.commit)
-    const before = base === undefined ? undefined : readIfThere(base)
+    const before = base === undefined ? undefined : reader.declared(base)
     const origin = before && base !== undefined ? { base } : {}
     store.save(begin(store.state(), { revision, changed: findChanged(before, set), at: now(), ...origin }))
     restart()
-  }
-
-  function readIfThere(commit: string): ManifestSet | undefined {
-    const directory = source.directoryOf(commit)
-    return readHost.facts(directory) ? readRevision(session, directory) : undefined
   }
 
   /** Goes on where a crash, or the end of the last controller, has interrupted it. */
@@ -173,7 +169,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   function adoptRevision(): void {
     const revision = source.revision()
     const isKnown = store.state().revisions.some(record => record.revision.commit === revision?.commit)
-    const set = revision && !isKnown ? readIfThere(revision.commit) : undefined
+    const set = revision && !isKnown ? reader.declared(revision.commit) : undefined
     if (revision && set) comesNext(revision, set)
   }
 
@@ -267,7 +263,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
       // Nothing is written down of one that can't come into force.
       await source.enforce(revision, signal, () => {
         keepThere()
-        comesNext(revision, readRevision(session, source.directoryOf(revision.commit)))
+        comesNext(revision, reader.read(revision.commit))
         return true
       })
       changed()

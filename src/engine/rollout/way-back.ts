@@ -1,8 +1,8 @@
 import { rulesFor } from '../../core/model/rollout.ts'
 import { messageOf, ReeveError } from '../../core/reeve-error.ts'
-import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import type { GitSource } from '../../source/git-source.ts'
 import type { Session } from '../session/session.ts'
+import type { DeclaredRevision } from './revision-reading.ts'
 import { conclude, currentOf, findWayBack, isGoingBack, type RevisionRecord } from './revision-record.ts'
 import type { RolloutStore } from './rollout-store.ts'
 import { isOutside } from './standing.ts'
@@ -24,7 +24,7 @@ export interface WayBackGround {
   readonly store: RolloutStore
   readonly source: () => Pick<GitSource, 'enforce' | 'revision'>
   /** Manifests of the revision. Undefined: its export is gone. */
-  readonly read: (commit: string) => ManifestSet | undefined
+  readonly read: (commit: string) => DeclaredRevision | undefined
   /** Another revision is about to be judged. */
   readonly restart: () => void
   /** Another revision is in force. */
