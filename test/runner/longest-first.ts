@@ -15,6 +15,7 @@ const longest = [
   'conformance/process.test.ts',
   'scan-directory/scripts.test.ts',
   'posix/exec-wrapper.test.ts',
+  'scenario/commit-story.test.ts',
   'scenario/start-check.test.ts',
   'scan-directory/trouble.test.ts',
   'crash/runit.test.ts',

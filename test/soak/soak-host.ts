@@ -45,22 +45,27 @@ const RESTART_DELAY = 200
 /** Size of the file system that gets filled: enough for the files of a hundred services. */
 const DISK_SIZE = '24m'
 
-export async function createSoakHost(): Promise<SoakHost> {
+export interface SoakHostOptions {
+  /** More of the host configuration. With `source`, manifests come from there. Given the directory of the host. */
+  readonly settings?: (directory: string) => Readonly<Record<string, unknown>>
+}
+
+export async function createSoakHost({ settings }: SoakHostOptions = {}): Promise<SoakHost> {
   const directory = mkdtempSync(join(tmpdir(), 'reeve-soak-'))
   const path = (...names: string[]): string => join(directory, ...names)
   const [manifests, files, state, clock] = [path('manifests'), path('files'), path('state'), path('clock')]
   for (const made of [manifests, files, state]) mkdirSync(made)
   writeFileSync(clock, '0')
-  writeFileSync(
-    path('reeve.yaml'),
-    'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nresync: 2s\n',
-  )
+  const own = settings?.(directory) ?? {}
+  const hasSource = 'source' in own
+  const kind = { apiVersion: 'reeve/v1', kind: 'HostConfiguration' }
+  writeFileSync(path('reeve.yaml'), JSON.stringify({ ...kind, stateDirectory: 'state', resync: '2s', ...own }))
   const hasOwnDisk = mountDisk(state)
   const ports = [await findFreePort(), await findFreePort()]
   const session = await openSession({
     config: path('reeve.yaml'),
     cwd: directory,
-    directory: manifests,
+    ...(hasSource ? {} : { directory: manifests }),
     insecurePermissions: true,
     extraProviders: [processProvider],
   })
@@ -80,7 +85,15 @@ export async function createSoakHost(): Promise<SoakHost> {
     clearTimeout(next)
     const log = openSync(path('controller.log'), 'a')
     const clockModule = join(import.meta.dirname, 'stepped-clock.mjs')
-    const args = ['--import', clockModule, reevePath, 'run', 'manifests', '--config', 'reeve.yaml']
+    const args = [
+      '--import',
+      clockModule,
+      reevePath,
+      'run',
+      ...(hasSource ? [] : ['manifests']),
+      '--config',
+      'reeve.yaml',
+    ]
     const child = spawn(process.execPath, args, {
       cwd: directory,
       env: { PATH: process.env.PATH ?? '', HOME: directory, REEVE_SOAK_CLOCK: clock },
