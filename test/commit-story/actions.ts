@@ -6,6 +6,8 @@ import { editFile, findProcess, signal } from '../random-actions/facility-change
 import type { RandomActions } from '../random-actions/run.ts'
 import type { CommitWorld } from './world.ts'
 
+const MOST_ABSENT = 2
+
 /** What is done to the repository and to the host. */
 export const commitActions: RandomActions<CommitWorld> = {
   'commit: good'(world, choose) {
@@ -111,10 +113,16 @@ async function insist(
 /** Another program, file or wish of one facility, or it goes or comes again. */
 function change({ declarations }: CommitWorld, choose: Choose): void {
   const { all } = declarations
+  // More removals at once would have to be allowed by a person.
+  const mayGo = all.filter(({ isPresent }) => !isPresent).length < MOST_ABSENT
   const free = (one: Declared): boolean => !isNeeded(one, all)
   const ways: (() => void)[] = [
     () => edit(pick(all, choose, ({ isPresent }) => isPresent)),
-    () => toggle(pick(all, choose, free), 'isPresent'),
+    () =>
+      toggle(
+        pick(all, choose, one => free(one) && (!one.isPresent || mayGo)),
+        'isPresent',
+      ),
     () =>
       toggle(
         pick(all, choose, one => one.isPresent && free(one)),
