@@ -7,9 +7,10 @@ import { findProcesses } from '../process-instance.ts'
 
 const words = 'put itself in the background, and was ended there; this supervisor needs it in the foreground'
 
-/** Daemonizes: the started process exits with 0, and another one runs on in a session of its own. */
+/** Daemonizes: the started process exits with 0 once another one runs on in a session of its own. */
 function daemon(mark: string): readonly string[] {
-  return ['/bin/sh', '-c', `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exit 0`]
+  const untilApart = 'while read -r _ _ _ _ _ session _ < /proc/$!/stat; [ "$session" != $! ]; do :; done'
+  return ['/bin/sh', '-c', `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & ${untilApart}; exit 0`]
 }
 
 for (const policy of ['always', 'on-failure', 'never'] as const) {
