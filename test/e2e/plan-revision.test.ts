@@ -53,6 +53,16 @@ async function openRollout(more?: string): Promise<Place & { lab: GitLab; first:
 }
 
 describe('reeve plan --revision', () => {
+  test('reads relative paths as apply does (E17)', async () => {
+    using lab = createGitLab()
+    const here = web(1000).replace('process: {', 'process: { workingDirectory: .,')
+    lab.commit({ 'hosts/shop/web.yaml': here })
+    const { fixture, plan } = follow(lab.upstream)
+    await fixture.succeed(['apply'])
+    expect((await plan('--revision', 'main')).stdout).toContain('No changes.')
+    expect((await plan('--revision', 'main', '--detailed-exitcode')).exitCode).toBe(0)
+  })
+
   test('plans a branch, tag or commit of the followed repository, and writes nothing at all (E2)', async () => {
     const { lab, second, fixture, plan, leftovers } = await openRollout()
     using _lab = lab

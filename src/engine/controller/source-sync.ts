@@ -81,6 +81,9 @@ export async function openSourceSync(
   return { ...sync, rollout, webhook: createWebhook({ secret, sync: sync.request, clock }) }
 }
 
+/** Reasons for which the repository is asked at the usual interval: it answered, and a commit that mends it may come at any time. */
+const hasAnswered: ReadonlySet<string> = new Set(['UpToDate', 'Untrusted', 'NotFastForward', 'TreeRefused'])
+
 /** Follows a source: asks it now, again and again, and when somebody wants it. */
 export function followSource(
   source: Pick<GitSource, 'status' | 'sync' | 'accept'>,
@@ -101,7 +104,7 @@ export function followSource(
     try {
       const hasChanged = await source.sync(stop.signal)
       const status = source.status()
-      failures = status.condition.reason === 'UpToDate' ? 0 : failures + 1
+      failures = hasAnswered.has(status.condition.reason) ? 0 : failures + 1
       tell(status, hasChanged)
       options.asked?.(status)
       if (hasChanged) options.changed()

@@ -1,27 +1,9 @@
-import { relative, resolve } from 'node:path'
+import { relative } from 'node:path'
 import type { Facility } from '../../core/model/facility.ts'
 import { diagnosticLine } from '../../manifest/diagnostics/diagnostic-text.ts'
 import type { ManifestSet, SupervisorManifest } from '../../manifest/manifest-set.ts'
-import { loadManifests } from '../../manifest/manifest-source.ts'
-import { localFiles } from '../../manifest/read/manifest-files.ts'
+import { readExported } from '../session/exported-manifests.ts'
 import type { Session } from '../session/session.ts'
-
-/**
- * The manifests of an exported revision, as they are read once it is in force: relative paths in them start at the symlink, not at its
- * target.
- */
-export function readRevision(
-  session: Pick<Session, 'manifests' | 'directory' | 'readHost'>,
-  exported: string,
-): ManifestSet {
-  const { manifests, directory, readHost } = session
-  const hasLink = readHost.facts(directory) !== undefined
-  const files = {
-    ...localFiles,
-    realPath: (path: string): string => localFiles.realPath(resolve(path) === directory ? exported : path),
-  }
-  return loadManifests(hasLink ? { ...manifests, files } : { ...manifests, directory: exported })
-}
 
 /** The first error of manifests, whose file is named as in the repository. Undefined: they are valid. */
 export function findError(
@@ -53,7 +35,7 @@ export function createRevisionReader(session: Session, directoryOf: (commit: str
   const known = new Map<string, DeclaredRevision>()
 
   function read(commit: string): ManifestSet {
-    const set = readRevision(session, directoryOf(commit))
+    const set = readExported(session, directoryOf(commit)).set
     const facilities = set.facilities.map(({ name, digest, supervisor, renamedFrom, rollout }) => ({
       ...{ name, digest, supervisor },
       ...(renamedFrom !== undefined && { renamedFrom }),

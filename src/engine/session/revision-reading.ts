@@ -13,6 +13,7 @@ import { SourceError } from '../../source/source-error.ts'
 import { markOf, type SourceState, sourceIdOf } from '../../source/source-state.ts'
 import type { Candidate } from '../../source/trust.ts'
 import { openTrust } from '../../source/trust-keeping.ts'
+import { readExported } from './exported-manifests.ts'
 import type { RevisionPlace } from './revision-place.ts'
 import type { Session } from './session.ts'
 import { toolPath } from './source-opening.ts'
@@ -90,8 +91,10 @@ async function readFrom(
     if (!lacks || !mayLack) throw error
     host.makeDirectory(exported, { mode: 0o700 })
   }
-  const set = loadManifests({ ...session.manifests, directory: exported })
-  const labelled = relabel(set, exported, path)
+  const read = state
+    ? readExported(session, exported)
+    : { set: loadManifests({ ...session.manifests, directory: exported }), directory: exported }
+  const labelled = relabel(read.set, read.directory, path)
   const warning = untrusted === undefined ? [] : [warnOf(untrusted, found.commit)]
   return {
     commit: found.commit,
@@ -154,7 +157,7 @@ function warnOf(untrusted: string, commit: string): Diagnostic {
   }
 }
 
-/** Names files as the repository does, in place of the temporary directory. */
+/** Names files as the repository does, in place of the directory that they were read from. */
 function relabel(set: ManifestSet, directory: string, path: string): ManifestSet {
   const name = (text: string): string =>
     text.replaceAll(`${directory}/`, path === '' ? '' : `${path}/`).replaceAll(directory, path === '' ? '.' : path)

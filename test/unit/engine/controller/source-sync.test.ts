@@ -122,6 +122,18 @@ test('a failure is logged once, retried ever more rarely, and its end is logged'
   ])
 })
 
+test.each(['Untrusted', 'NotFastForward', 'TreeRefused'])(
+  'after a commit that is refused as %s, the repository is fetched at each interval, as another may mend it',
+  async reason => {
+    const lab = openLab({ reason, message: 'refused' })
+    await lab.clock.advance(0)
+    for (let count = 2; count < 6; count += 1) {
+      await lab.clock.advance(60_000)
+      expect(lab.asked()).toBe(count)
+    }
+  },
+)
+
 test('a request during a sync waits for one that begins after it', async () => {
   let release = (): void => {}
   const lab = openLab(

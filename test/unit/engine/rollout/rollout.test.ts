@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { WriteHost } from '../../../../src/core/contracts/host.ts'
 import type { Look } from '../../../../src/engine/rollout/look.ts'
-import { readRevision } from '../../../../src/engine/rollout/revision-reading.ts'
 import { openRollout, type Rollout } from '../../../../src/engine/rollout/rollout.ts'
 import { readRevisions } from '../../../../src/engine/rollout/rollout-report.ts'
+import { readExported } from '../../../../src/engine/session/exported-manifests.ts'
 import { openSession, type Session } from '../../../../src/engine/session/session.ts'
 import { createWriteHost } from '../../../../src/host/write-host.ts'
 import type { Admission, GitSource } from '../../../../src/source/git-source.ts'
@@ -160,7 +160,7 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
     },
     async judge(rollout, web) {
       const commit = inForce?.commit ?? ''
-      const set = readRevision(session, join(source, 'revisions', commit))
+      const set = readExported(session, join(source, 'revisions', commit)).set
       const status = { ready: 'True', crashed: 'False', unknown: 'Unknown' }[web]
       const ready = { status, reason: web === 'ready' ? 'Running' : 'CrashLooping', message: web }
       const look = {
