@@ -2,6 +2,7 @@ import { ReeveError } from '../core/reeve-error.ts'
 import type { PlanRun } from '../engine/refresh/plan-run.ts'
 import type { RevisionSet } from '../engine/session/revision-reading.ts'
 import type { Session } from '../engine/session/session.ts'
+import type { ManifestSet } from '../manifest/manifest-set.ts'
 import type { CommandContext } from './context.ts'
 import { listenForInterruption } from './interruption.ts'
 
@@ -44,52 +45,70 @@ export function checkRevisionOptions(directory: string | undefined, options: Rev
   }
 }
 
-/** Makes the plan that the options ask for. At the first SIGINT or SIGTERM, it stops reading commits, and tidies up. */
+/** Makes the plan that the options ask for. At the first SIGINT or SIGTERM, it stops, and tidies up. */
 export async function planRevision(
-  context: CommandContext,
+  { io, err }: CommandContext,
   session: Session,
   options: RevisionOptions,
 ): Promise<RevisionPlan> {
-  const { revision, base, notes } = await readCommits(context, session, options)
+  const { makePlanRun } = await import('../engine/refresh/plan-run.ts')
+  if ((options.revision ?? options.source ?? options.against) === undefined)
+    return { ...(await makePlanRun(session)), notes: [] }
+  using interruption = listenForInterruption(io, () => err.write('Stopping.\n'))
+  const { signal } = interruption
+  const reader = await openReader(session, options, io.cwd)
+  using base = await reader.readBase(signal)
+  using revision = await reader.readRevision(signal)
+  const notes = [
+    ...(revision ? [`Plan for commit ${shorten(revision)}.`] : []),
+    ...(base ? [`Compared with commit ${shorten(base)}; no host was looked at.`] : []),
+  ]
+  for (const note of notes) err.write(`${note}\n`)
   const known = { untrusted: revision?.untrusted, notes }
-  for (const note of notes) context.err.write(`${note}\n`)
-  if (base === undefined) {
-    const { makePlanRun } = await import('../engine/refresh/plan-run.ts')
-    return { ...(await makePlanRun(session, { set: revision?.set, mark: revision?.mark })), ...known }
+  if (!base) {
+    const { set, mark, host: readHost = session.readHost } = revision ?? {}
+    const { abortable } = await import('../host/abortable.ts')
+    return { ...(await abortable(makePlanRun({ ...session, readHost }, { set, mark }), signal)), ...known }
   }
   const { compareRevisions } = await import('../engine/refresh/comparison.ts')
-  const { loadManifests } = await import('../manifest/manifest-source.ts')
-  const next = revision?.set ?? loadManifests(session.manifests)
-  const compared = await compareRevisions(session, { base: base.set, next, baseName: base.name })
-  return { ...compared, ...known }
+  const next = revision?.set ?? reader.readCheckout()
+  return { ...(await compareRevisions(session, { base: base.set, next, baseName: base.name })), ...known }
 }
 
-interface Commits {
-  readonly notes: readonly string[]
-  /** Absent: the manifests in force. */
-  readonly revision?: RevisionSet | undefined
-  /** Absent: the host. */
-  readonly base?: RevisionSet & { readonly name: string }
+function shorten({ commit }: RevisionSet): string {
+  return commit.slice(0, 12)
 }
 
-async function readCommits(
-  { io, err }: CommandContext,
+/** Reads what the options name. */
+interface Reader {
+  /** Undefined: no commit is named, so the manifests are those of the session. */
+  readRevision(signal: AbortSignal): Promise<RevisionSet | undefined>
+  /** Undefined: the host is what is compared with. */
+  readBase(signal: AbortSignal): Promise<(RevisionSet & { readonly name: string }) | undefined>
+  readCheckout(): ManifestSet
+}
+
+async function openReader(
   session: Session,
   { revision, source, against }: RevisionOptions,
-): Promise<Commits> {
-  if ((revision ?? source ?? against) === undefined) return { notes: [] }
-  const { placeOfSession, placeOfSource, readNamedSource } = await import('../engine/session/revision-place.ts')
-  const { readRevision } = await import('../engine/session/revision-reading.ts')
-  using interruption = listenForInterruption(io, () => err.write('Stopping.\n'))
+  cwd: string,
+): Promise<Reader> {
+  const { directoryInForce, placeOfSession, placeOfSource, readNamedSource } = await import(
+    '../engine/session/revision-place.ts'
+  )
+  const { readCheckout, readRevision } = await import('../engine/session/revision-reading.ts')
   const named = source === undefined ? undefined : readNamedSource(source)
-  const place = named ? placeOfSource(named, session, io.cwd) : placeOfSession(session)
-  const { signal } = interruption
+  const found = named ? placeOfSource(named, session, cwd) : placeOfSession(session)
+  const place = against === undefined || named ? found : { ...found, inForce: directoryInForce(session) }
   const wanted = revision ?? named?.revision
-  const read = wanted === undefined ? undefined : await readRevision(session, place, { revision: wanted }, signal)
-  const notes = read ? [`Plan for commit ${read.commit.slice(0, 12)}.`] : []
   const name = against?.slice('revision:'.length)
-  if (name === undefined) return { notes, revision: read }
-  const base = await readRevision(session, place, { revision: name, mayLack: true }, signal)
-  notes.push(`Compared with commit ${base.commit.slice(0, 12)}; no host was looked at.`)
-  return { notes, revision: read, base: { ...base, name } }
+  return {
+    readRevision: async signal =>
+      wanted === undefined ? undefined : readRevision(session, place, { revision: wanted }, signal),
+    readBase: async signal =>
+      name === undefined
+        ? undefined
+        : { ...(await readRevision(session, place, { revision: name, mayLack: true }, signal)), name },
+    readCheckout: () => readCheckout(session, place),
+  }
 }

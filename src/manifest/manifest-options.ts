@@ -19,6 +19,8 @@ export interface NativeSchemas extends SourcePlaces {
 export interface ManifestOptions {
   /** Directory as the user gave it: diagnostics name files by it, and each reading resolves its symlinks again. */
   readonly directory: string
+  /** Where its content is now, if it isn't there yet. Absent: there. */
+  readonly readFrom?: string | undefined
   /** What named the directory, for the message that it doesn't exist. */
   readonly directoryOrigin?: string | undefined
   /** Message for a directory that doesn't exist. Absent: made from `directoryOrigin`. */

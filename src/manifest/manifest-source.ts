@@ -30,6 +30,7 @@ const maximumFacilities = 10_000
 export function createManifestSource(options: ManifestOptions): ManifestSource {
   const readDirectory = createManifestReader({
     directory: options.directory,
+    readFrom: options.readFrom ?? options.directory,
     missing: options.missing ?? missingDirectory(options.directory, options.directoryOrigin),
     files: options.files ?? localFiles,
     parseCache: options.parseCache,

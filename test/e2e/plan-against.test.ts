@@ -74,6 +74,27 @@ test('E17: plan --against is the plan of a host on which the base was applied', 
   expect(facilities.map(({ change }: { change: string }) => change)).toEqual(['none', 'add', 'remove', 'change'])
 })
 
+test('plan --against plans relative paths as those of the host that is described', async () => {
+  const { fixture, commit, compare } = openCheckout({ 'web.yaml': facility('web', inManifests('sleep')) })
+  expect((await compare()).stdout).toMatch(/^No changes\. /)
+  commit({ 'web.yaml': facility('web', inManifests('nap')) })
+  expect((await compare()).stdout).toContain(`"workingDirectory": "${fixture.path('manifests')}"`)
+  fixture.write(
+    'reeve.yaml',
+    'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: /srv/state\nsource: { git: { url: /srv/hosts.git } }\n',
+  )
+  for (const args of [[], ['--revision', 'HEAD']]) {
+    const { stdout } = await compare('manifests', ...args)
+    expect(stdout).toContain('"workingDirectory": "/srv/state/source/current"')
+    expect(stdout).toContain('Plan: 0 to add, 1 to change, ')
+  }
+  fixture.write('manifests/web.yaml', 'kind: Nothing\n')
+  expect((await compare('manifests')).stderr).toMatch(/^manifests\/web\.yaml:1/m)
+  fixture.write('reeve.yaml', 'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\n')
+})
+
+const inManifests = (program: string): string => `{ process: { workingDirectory: ., command: [${program}] } }`
+
 test('plan --against knows services and users of a host that is not this one', async () => {
   const { commit, compare } = openCheckout({
     'web.yaml': facility(

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../../src/conformance/eventually.ts'
@@ -29,7 +29,9 @@ function openPlace(source = ''): Place {
 }
 
 const follow = (url: string, more = ''): Place =>
-  openPlace(`source: { git: { url: "${url}", branch: main, path: hosts/shop${more} } }\n`)
+  openPlace(
+    `source: { git: { url: "${url}", branch: main, path: hosts/shop${more} } }\nrollout: { minHealthyTime: 0s }\n`,
+  )
 
 /** Every entry below a directory, with its size and time. */
 function listing(directory: string): string[] {
@@ -52,17 +54,54 @@ async function openRollout(more?: string): Promise<Place & { lab: GitLab; first:
   return { ...place, lab, first, second }
 }
 
-describe('reeve plan --revision', () => {
-  test('reads relative paths as apply does (E17)', async () => {
+/** Starts a program that the repository brings beside the manifest. */
+const own = web(1000).replace('command: [/bin/sleep', 'workingDirectory: bin, command: [./serve')
+
+const serve = '#!/bin/sh\nexec sleep "$1"\n'
+
+function commitOwn(lab: GitLab): void {
+  lab.commit({ 'hosts/shop/bin/serve': serve })
+  chmodSync(join(lab.directory, 'work/hosts/shop/bin/serve'), 0o755)
+  lab.commit({ 'hosts/shop/web.yaml': own })
+}
+
+describe('relative paths are planned as they are once in force (E17):', () => {
+  test('of a first revision, and of one that brings what they lead to', async () => {
     using lab = createGitLab()
-    const here = web(1000).replace('process: {', 'process: { workingDirectory: .,')
-    lab.commit({ 'hosts/shop/web.yaml': here })
+    lab.commit({ 'hosts/shop/web.yaml': web(1000) })
     const { fixture, plan } = follow(lab.upstream)
     await fixture.succeed(['apply'])
-    expect((await plan('--revision', 'main')).stdout).toContain('No changes.')
-    expect((await plan('--revision', 'main', '--detailed-exitcode')).exitCode).toBe(0)
+    commitOwn(lab)
+    const fresh = follow(lab.upstream)
+    for (const [place, result] of [
+      [{ fixture, plan }, 'Plan: 0 to add, 1 to change, '],
+      [fresh, 'Plan: 1 to add, 0 to change, '],
+    ] as const) {
+      const { stdout, exitCode } = await place.plan('--revision', 'main')
+      expect(stdout).toContain(`"workingDirectory": "${place.fixture.path('state/source/current/bin')}"`)
+      expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringContaining(result) })
+      await place.fixture.succeed(['apply'])
+      expect((await place.plan('--revision', 'main')).stdout).toContain('No changes.')
+    }
   })
 
+  test('of --source, wherever this host has its manifests', async () => {
+    using lab = createGitLab()
+    commitOwn(lab)
+    const source = ['--source', `${lab.upstream}#main:hosts/shop`]
+    const fresh = openPlace()
+    expect((await fresh.plan(...source)).stdout).toContain(`"${fresh.fixture.path('state/source/current/bin')}"`)
+    const { fixture, plan } = openPlace('manifests: declared\n')
+    mkdirSync(fixture.path('declared/bin'), { recursive: true })
+    fixture.write('declared/web.yaml', own)
+    fixture.write('declared/bin/serve', serve)
+    chmodSync(fixture.path('declared/bin/serve'), 0o755)
+    await fixture.succeed(['apply'])
+    expect((await plan(...source)).stdout).toContain('No changes.')
+  })
+})
+
+describe('reeve plan --revision', () => {
   test('plans a branch, tag or commit of the followed repository, and writes nothing at all (E2)', async () => {
     const { lab, second, fixture, plan, leftovers } = await openRollout()
     using _lab = lab

@@ -8,7 +8,7 @@ import type { Session } from '../session/session.ts'
 /** The first error of manifests, whose file is named as in the repository. Undefined: they are valid. */
 export function findError(
   { diagnostics, complete }: Pick<ManifestSet, 'diagnostics' | 'complete'>,
-  { manifests: { directory } }: Pick<Session, 'manifests'>,
+  { directory }: Pick<Session, 'directory'>,
 ): string | undefined {
   if (complete) return undefined
   const errors = diagnostics
@@ -35,7 +35,7 @@ export function createRevisionReader(session: Session, directoryOf: (commit: str
   const known = new Map<string, DeclaredRevision>()
 
   function read(commit: string): ManifestSet {
-    const set = readExported(session, directoryOf(commit)).set
+    const set = readExported(session, directoryOf(commit))
     const facilities = set.facilities.map(({ name, digest, supervisor, renamedFrom, rollout }) => ({
       ...{ name, digest, supervisor },
       ...(renamedFrom !== undefined && { renamedFrom }),

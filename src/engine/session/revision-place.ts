@@ -5,10 +5,10 @@ import { type GitUrl, readGitUrl } from '../../core/model/git-url.ts'
 import type { GitAccess, VerifyConfiguration } from '../../core/model/source-configuration.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { type Checkout, findCheckout } from '../../source/checkout.ts'
-import { copyDirectory, copyRepository, sourceDirectory } from '../../source/source-place.ts'
+import { copyDirectory, copyRepository, manifestsLink, sourceDirectory } from '../../source/source-place.ts'
 import { keyOf, readSourceState, type SourceState } from '../../source/source-state.ts'
-import type { Session } from './session.ts'
-import { expectUsable, findSource, type SourceSession } from './source-opening.ts'
+import { manifestsOf, type Session } from './session.ts'
+import { expectUsable, findSource } from './source-opening.ts'
 
 /** Repository in which revisions are looked up, and the directory of the manifests in it. */
 export interface RevisionPlace {
@@ -16,6 +16,8 @@ export interface RevisionPlace {
   readonly access: GitAccess
   /** Below the repository's top. Empty: the top. */
   readonly path: string
+  /** Where the manifests are once they are in force on the host that is planned for: relative paths in them start there. Absolute. */
+  readonly inForce: string
   /** Git directory of a copy on this host, whose objects are read before the server is asked. */
   readonly alternate?: string
   /** A working tree of this host, whose names count. Absent: names are those of the server. */
@@ -47,7 +49,9 @@ export function placeOfSource({ url: text, path }: NamedSource, session: Session
   const reading = readGitUrl(text)
   if ('problem' in reading) throw new ReeveError('usage', `--source: ${reading.problem}`)
   const url = text.startsWith('.') ? { ...reading.url, text: resolve(cwd, text) } : reading.url
-  return { url, path, access: accessTo(url, session) }
+  const { stateDirectory } = session.configuration
+  const inForce = session.hasDirectory ? session.directory : manifestsLink(sourceDirectory(stateDirectory))
+  return { url, path, inForce, access: accessTo(url, session) }
 }
 
 /** The repository that this host follows; where it follows none, or a directory is named, that of the directory's checkout. */
@@ -55,7 +59,12 @@ export function placeOfSession(session: Session): RevisionPlace {
   return placeOfConfiguration(session) ?? placeOfCheckout(session)
 }
 
-function placeOfConfiguration(session: SourceSession): RevisionPlace | undefined {
+/** Where the host that the configuration describes has its manifests. The command line may have named a checkout that they are in. */
+export function directoryInForce({ configuration, directory }: Pick<Session, 'configuration' | 'directory'>): string {
+  return manifestsOf(configuration) ?? directory
+}
+
+function placeOfConfiguration(session: Session): RevisionPlace | undefined {
   const source = findSource(session)
   if (!source) return undefined
   expectUsable(source, session)
@@ -68,6 +77,7 @@ function placeOfConfiguration(session: SourceSession): RevisionPlace | undefined
     url: source.url,
     access: source.access,
     path: source.path,
+    inForce: session.directory,
     ...(host.facts(join(copy, 'HEAD')) && { alternate: copy }),
     ...(source.verify && { verify: source.verify }),
     state: readSourceState(directory, keyOf(source), host),
@@ -88,6 +98,7 @@ function placeOfCheckout({ directory, openWriteHost }: Pick<Session, 'directory'
     url: { text: checkout.commonDirectory, transport: 'file' },
     access: {},
     path: relative(checkout.top, real),
+    inForce: directory,
     alternate: checkout.commonDirectory,
     checkout,
   }

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
+import type { ReadHost } from '../../core/contracts/host.ts'
 import type { Diagnostic } from '../../core/model/diagnostic.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import { formatMark, type RevisionMark } from '../../core/state/revision-mark.ts'
+import { withMovedDirectory } from '../../host/moved-directory.ts'
 import { openScratch, type Scratch } from '../../host/scratch.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
-import { loadManifests } from '../../manifest/manifest-source.ts'
 import { createCheckoutFinder, limitToCheckout } from '../../source/checkout.ts'
 import { createGitRepository, type GitRepository } from '../../source/git-repository.ts'
 import { exportRevision, readCommit } from '../../source/revision-export.ts'
@@ -18,14 +19,16 @@ import type { RevisionPlace } from './revision-place.ts'
 import type { Session } from './session.ts'
 import { toolPath } from './source-opening.ts'
 
-/** Manifests of one commit. */
-export interface RevisionSet {
+/** Manifests of one commit, whose temporary copy is gone with the disposal. */
+export interface RevisionSet extends Disposable {
   readonly commit: string
   readonly set: ManifestSet
   /** Why this host would not apply the commit. Absent: it would. */
   readonly untrusted?: string
   /** The mark that definitions would get from it. Absent: none, as the host doesn't follow that repository. */
   readonly mark?: string
+  /** The host as it is once they are in force there. */
+  readonly host: ReadHost
 }
 
 export interface RevisionWish {
@@ -35,8 +38,8 @@ export interface RevisionWish {
 }
 
 /**
- * Reads the manifests of a commit through a temporary copy, which is gone at the end: nothing else is written. They are exported and
- * checked as those of a revision that comes into force. Throws ReeveError.
+ * Reads the manifests of a commit from a temporary copy: nothing else is written. They are exported and checked as those of a revision that
+ * comes into force. Throws ReeveError.
  */
 export async function readRevision(
   session: Session,
@@ -44,9 +47,12 @@ export async function readRevision(
   wish: RevisionWish,
   signal: AbortSignal,
 ): Promise<RevisionSet> {
+  const scratch = openScratch(session.openWriteHost())
   try {
-    return await readFrom(session, place, wish, signal)
+    const read = await readInto(scratch, session, place, wish, signal)
+    return { ...read, [Symbol.dispose]: () => scratch[Symbol.dispose]() }
   } catch (error) {
+    scratch[Symbol.dispose]()
     if (!(error instanceof SourceError)) throw error
     // A sync may have renewed the copy on this host meanwhile.
     if (error.reason === 'Corrupt' && place.alternate !== undefined && !place.checkout) {
@@ -57,14 +63,14 @@ export async function readRevision(
   }
 }
 
-async function readFrom(
+async function readInto(
+  scratch: Scratch,
   session: Session,
   place: RevisionPlace,
   { revision, mayLack = false }: RevisionWish,
   signal: AbortSignal,
-): Promise<RevisionSet> {
-  const { url, access, path, alternate, verify, state } = place
-  using scratch = openScratch(session.openWriteHost())
+): Promise<Omit<RevisionSet, keyof Disposable>> {
+  const { url, access, path, inForce, alternate, verify, state } = place
   const { host } = scratch
   const directory = join(scratch.directory, 'git')
   const copy = createGitRepository({
@@ -91,13 +97,11 @@ async function readFrom(
     if (!lacks || !mayLack) throw error
     host.makeDirectory(exported, { mode: 0o700 })
   }
-  const read = state
-    ? readExported(session, exported)
-    : { set: loadManifests({ ...session.manifests, directory: exported }), directory: exported }
-  const labelled = relabel(read.set, read.directory, path)
+  const labelled = relabel(readExported(session, exported, inForce), inForce, path)
   const warning = untrusted === undefined ? [] : [warnOf(untrusted, found.commit)]
   return {
     commit: found.commit,
+    host: withMovedDirectory(session.readHost, exported, inForce),
     set: { ...labelled, diagnostics: [...labelled.diagnostics, ...warning] },
     ...(untrusted !== undefined && { untrusted }),
     ...(mark !== undefined && { mark }),
@@ -157,7 +161,12 @@ function warnOf(untrusted: string, commit: string): Diagnostic {
   }
 }
 
-/** Names files as the repository does, in place of the directory that they were read from. */
+/** Reads the manifests of the session, as they are once they are in force. */
+export function readCheckout(session: Session, { inForce }: Pick<RevisionPlace, 'inForce'>): ManifestSet {
+  return relabel(readExported(session, session.directory, inForce), inForce, session.manifests.directory)
+}
+
+/** Names files as people know them, by a path, in place of the directory that they are in once in force. */
 function relabel(set: ManifestSet, directory: string, path: string): ManifestSet {
   const name = (text: string): string =>
     text.replaceAll(`${directory}/`, path === '' ? '' : `${path}/`).replaceAll(directory, path === '' ? '.' : path)

@@ -212,8 +212,8 @@ export function expectOwnDirectories(
   }
 }
 
-/** Undefined: the host configuration doesn't say. */
-function manifestsOf({ manifests, source, stateDirectory }: HostConfiguration): string | undefined {
+/** Manifests directory in the host configuration. Undefined: it names none. */
+export function manifestsOf({ manifests, source, stateDirectory }: HostConfiguration): string | undefined {
   if (!source) return manifests
   return source.type === 'link' ? source.path : manifestsLink(sourceDirectory(stateDirectory))
 }

@@ -19,6 +19,8 @@ import {
 
 export interface ManifestReaderOptions {
   readonly directory: string
+  /** Directory that is read; paths in the manifests start at the other one all the same. */
+  readonly readFrom: string
   /** Message for a directory that doesn't exist. */
   readonly missing: string
   readonly files: ManifestFiles
@@ -56,14 +58,14 @@ interface Remembered {
 }
 
 export function createManifestReader(options: ManifestReaderOptions): ManifestReader {
-  const { directory, files } = options
+  const { directory, readFrom, files } = options
   let remembered = new Map<string, Remembered>()
 
   function readOnce(): DirectoryReading {
-    const snapshot = openManifestTree(directory, files, options.missing)
+    const snapshot = openManifestTree(readFrom, files, options.missing)
     if (isMissing(snapshot)) return unreadable(directory, snapshot.code, snapshot.message)
     const findInsecure = createInsecurityCheck(options)
-    const insecureRoot = findInsecure(resolve(directory))
+    const insecureRoot = findInsecure(resolve(readFrom))
     if (insecureRoot !== undefined) return unreadable(directory, 'insecure-path', insecureRoot.message, snapshot.root)
 
     const diagnostics: Diagnostic[] = []

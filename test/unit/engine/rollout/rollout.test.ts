@@ -160,7 +160,7 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
     },
     async judge(rollout, web) {
       const commit = inForce?.commit ?? ''
-      const set = readExported(session, join(source, 'revisions', commit)).set
+      const set = readExported(session, join(source, 'revisions', commit))
       const status = { ready: 'True', crashed: 'False', unknown: 'Unknown' }[web]
       const ready = { status, reason: web === 'ready' ? 'Running' : 'CrashLooping', message: web }
       const look = {
