@@ -6,11 +6,11 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/**
- * Release of the Debian that machines are booted from, in its smallest form, with systemd and the needs of its user
- * managers.
- */
-const packages = ['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'procps']
+/** What the smallest Debian lacks: systemd, the needs of its user managers, and Git. */
+const packages = [
+  ...['systemd', 'systemd-sysv', 'dbus', 'dbus-user-session', 'libpam-systemd', 'procps'],
+  ...['git', 'openssh-client'],
+]
 
 /** Mirror of this host's own apt; else the default of debootstrap. */
 interface Source {
