@@ -16,8 +16,8 @@ const ofCrashes = {
     'start stopped',
     'start failed',
   ],
-  // The revision that ends it aborts the start, which may be failing by itself at that moment.
-  mayFailBy: /something newer is to be done about it|not begun, as it is not wanted|has failed: it exited with code/,
+  // The revision that ends it aborts the start, or the program ends the start sooner.
+  mayFailBy: /something newer is to be done about it|has failed: it exited with code/,
 }
 
 /** What is done to the host as a whole, or lasts: one at a time. */

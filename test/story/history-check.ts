@@ -36,7 +36,7 @@ export function findUntruths(done: readonly Done[], entries: readonly HistoryEnt
   const problems: string[] = []
   const told = new Map<Done, HistoryEntry[]>(done.map(one => [one, []]))
   for (const entry of entries) {
-    const cause = done.filter(one => isAbout(entry, one)).at(-1)
+    const cause = findCause(entry, done)
     if (cause) told.get(cause)?.push(entry)
     else problems.push(`nothing was done that led to ${describe(entry)}`)
     const isExpected = entry.error !== undefined && cause?.mayFailBy?.test(entry.error)
@@ -59,6 +59,18 @@ export function findUntruths(done: readonly Done[], entries: readonly HistoryEnt
     }
   }
   return problems
+}
+
+/**
+ * The newest action before the entry. A restart by the supervisor is recorded when the controller sees it, which may be after the next
+ * action: it is put down to the one before, if that may have ended the service.
+ */
+function findCause(entry: HistoryEntry, done: readonly Done[]): Done | undefined {
+  const [previous, last] = [undefined, ...done.filter(one => isAbout(entry, one))].slice(-2)
+  const text = textOf(entry)
+  return entry.trigger === 'supervisor' && !last?.mayTell.includes(text) && previous?.mayTell.includes(text)
+    ? previous
+    : last
 }
 
 /** From the action until the first that Reeve did about it, in ms; undefined if there was nothing to do. */

@@ -4,6 +4,7 @@ import type { ResolvedFile } from '../../core/model/resolved-facility.ts'
 import type { Step } from '../../core/plan/step.ts'
 import { bringsUp, endingSteps } from '../../core/plan/step-builder.ts'
 import type { Verb } from '../../core/plan/verb.ts'
+import { messageOf, ReeveError, toError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { Lane, LaneOptions, LaneResult } from './lane.ts'
 import {
@@ -69,8 +70,9 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
       lane.stepEnds(step, 'done', began)
       return undefined
     } catch (cause) {
-      const error = cause instanceof Error ? cause : new Error(String(cause))
-      const outcome = lane.signal.aborted ? 'aborted' : 'failed'
+      const { aborted } = lane.signal
+      const error = aborted ? abortionBy(lane.signal, cause) : toError(cause)
+      const outcome = aborted ? 'aborted' : 'failed'
       lane.stepEnds(step, outcome, began, error)
       return { step, error, outcome }
     }
@@ -147,6 +149,12 @@ export function createLaneRun(options: LaneRunOptions, waiting: Waiting): (lane:
   }
 
   return runLane
+}
+
+/** Error of an aborted step: why it was given up, and how it failed unless that says the same. */
+function abortionBy({ reason }: AbortSignal, error: unknown): Error {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause === reason) return cause
+  return new ReeveError('aborted', `${messageOf(reason)}: ${messageOf(error)}`, { cause: error })
 }
 
 /**

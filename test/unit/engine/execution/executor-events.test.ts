@@ -132,8 +132,10 @@ test('a lane ends with its plan, resolved facility and result', async () => {
   ])
 })
 
+const given = 'given up: something newer is to be done about it'
+
 test.each([
-  ['by a caller', (executor: Executor) => executor.abort('web'), 'given up: something newer is to be done about it'],
+  ['by a caller', (executor: Executor) => executor.abort('web'), given],
   ['because Reeve ends', (executor: Executor) => executor.end(), 'given up: Reeve is ending'],
 ])('E6: a lane aborted %s ends as aborted, without a rollback', async (_who, giveUp, message) => {
   const { executor, results, storyActions } = createBench({ whenReady: (_name, signal) => aborted(signal) })
@@ -169,6 +171,22 @@ test('an abort waits for an action that the provider has begun, but not for a qu
   await executor.idle()
   expect(results.map(({ result }) => result)).toEqual(['done'])
   expect(storyActions).toEqual(['alpha restart webd'])
+})
+
+test.each([
+  [(signal: AbortSignal) => new Error('not waited for', { cause: signal.reason }), given],
+  [() => new Error('its program exited with code 3'), `${given}: its program exited with code 3`],
+])('an aborted step tells why it was given up, whatever the provider reports', async (errorFor, message) => {
+  const { executor, events, results } = createBench({
+    answer: ({ signal }) =>
+      new Promise(resolve => signal.addEventListener('abort', () => resolve(errorFor(signal)), { once: true })),
+  })
+  executor.submit([{ plan: planFor('web', chain => chain.add('restart', 'out-of-date')) }])
+  await settle()
+  executor.abort('web')
+  await executor.idle()
+  expect(events.map(describe).at(-1)).toEqual(['aborted', 'web', 'web/restart', 'alpha/webd', 7, message])
+  expect(results.map(({ error }) => error?.message)).toEqual([message])
 })
 
 test('only steps that bring a service up wait for its dependencies', async () => {
