@@ -4,7 +4,13 @@ import { eventually } from '../../src/conformance/eventually.ts'
 import type { RevisionReport, SourceStatus } from '../../src/core/contracts/source-status.ts'
 import { readRevisions } from '../../src/engine/rollout/rollout-report.ts'
 import type { Session } from '../../src/engine/session/session.ts'
-import { createEngineLab, type EngineLab, type RunningController, type Spec } from './engine-lab.ts'
+import {
+  createEngineLab,
+  type EngineLab,
+  type EngineLabOptions,
+  type RunningController,
+  type Spec,
+} from './engine-lab.ts'
 import { createGitLab, type GitLab } from './git-lab.ts'
 
 /** A host that follows a repository: each commit declares all of its facilities. */
@@ -26,12 +32,23 @@ export const sleeper = (number: number): Spec => ({ process: { command: ['/bin/s
 
 export const failing: Spec = { process: { command: ['/bin/false'] } }
 
+export type RolloutRules = Readonly<Record<string, unknown>>
+
 /** `rollout`: as in the host configuration, over 0.3 s of minHealthyTime. */
-export function createRolloutLab(rollout: Readonly<Record<string, unknown>> = {}): RolloutLab {
+export function createRolloutLab(rollout: RolloutRules = {}): RolloutLab {
   const git = createGitLab()
+  return openRolloutLab(git, createEngineLab(followerOf(git, rollout)))
+}
+
+/** Options of a host that follows the repository. */
+export function followerOf(git: GitLab, rollout: RolloutRules): EngineLabOptions {
   const rules = { minHealthyTime: '300ms', ...rollout }
   const source = { git: { url: git.upstream, branch: 'main', interval: '1h' } }
-  const host = createEngineLab({ hasSource: true, configuration: stringify({ source, rollout: rules }) })
+  return { hasSource: true, configuration: stringify({ source, rollout: rules }) }
+}
+
+/** Takes both down at its end. */
+export function openRolloutLab(git: GitLab, host: EngineLab): RolloutLab {
   const supervisor = readFileSync(`${host.manifests}/supervisor-lab.yaml`, 'utf8')
   let former: string[] = []
 

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { processProvider } from '../../providers/process/index.ts'
 import { systemdProvider } from '../../providers/systemd/index.ts'
 import { createEngineLab, type EngineLab, type EngineLabOptions, type Spec } from '../labs/engine-lab.ts'
+import { createGitLab } from '../labs/git-lab.ts'
+import { followerOf, openRolloutLab, type RolloutLab, type RolloutRules } from '../labs/rollout-lab.ts'
 import { systemHarness } from './harness.ts'
 
 /** Host of one test on this machine's own systemd; everything it leaves there is removed. */
@@ -30,6 +32,12 @@ export async function createSystemdLab(options: EngineLabOptions = {}): Promise<
       await supervisor.tearDown()
     },
   }
+}
+
+/** The same for a host that follows a repository. */
+export async function createSystemdRolloutLab(rollout: RolloutRules = {}): Promise<RolloutLab> {
+  const git = createGitLab()
+  return openRolloutLab(git, await createSystemdLab(followerOf(git, rollout)))
 }
 
 /** Returns the output, whatever the exit code. */

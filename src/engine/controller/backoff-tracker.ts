@@ -125,7 +125,9 @@ export function createBackoffTracker(
       const work = `${digest} ${steps.map(step => step.id).join(' ')}`
       const before = lastDone.get(facility)
       lastDone.set(facility, { work, at: clock.elapsed() })
-      const cause = steps.find(step => step.reason === 'failed' || step.reason === 'unhealthy')
+      // With something new written, it was another definition that has failed.
+      const isNew = steps.some(({ verb }) => verb === 'install' || verb === 'write-file')
+      const cause = isNew ? undefined : steps.find(({ reason }) => reason === 'failed' || reason === 'unhealthy')
       const isAgain = before?.work === work && (entries.has(facility) || clock.elapsed() - before.at < LASTS_AFTER)
       if (stillUndone(facility, digest)) return
       if (cause) fail(facility, digest, `it was ${cause.reason}, and has been started again`, { isFleeting: true })

@@ -73,6 +73,16 @@ test('E11, PITFALLS 10: success resets the backoff', () => {
   expect(book.failures('web', 'one').count).toBe(0)
 })
 
+test('E11: the failure of a definition that was replaced is none of the new one', () => {
+  for (const verb of ['install', 'write-file'] as const) {
+    const { book } = createBench()
+    book.failed('web', 'one', 'no luck')
+    const write: Step = { id: `web/${verb}`, verb, reason: 'definition-changed', needs: [] }
+    book.done('web', 'two', [write, step('failed')])
+    expect(book.failures('web', 'two').count).toBe(0)
+  }
+})
+
 test('E11: a failed or unhealthy service that was started again counts as failing until it lasts', async () => {
   for (const reason of ['failed', 'unhealthy'] as const) {
     const { clock, book } = createBench()
