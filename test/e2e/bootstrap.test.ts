@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { eventually } from '../../src/conformance/eventually.ts'
 import { type Outcome, openCliFixture, type Running, reevePath, sleeper } from '../labs/cli-fixture.ts'
-import { openFreshHost } from '../labs/fresh-host.ts'
-import { createGitLab, serveByHttps, serveBySsh } from '../labs/git-lab.ts'
+import { type FreshHost, openFreshHost } from '../labs/fresh-host.ts'
+import { createGitLab, type SshServer, serveByHttps, serveBySsh } from '../labs/git-lab.ts'
 import { asUser, nobody, scanFamilies } from '../labs/scan-lab.ts'
 import { createSigningKeys } from '../labs/signing-keys.ts'
 import { has } from '../runner/requirements.ts'
@@ -15,14 +15,24 @@ const publicKey = ({ stdout }: Running): string => /^ssh-ed25519 \S+ reeve@\S+/m
 
 const timeout = 180_000
 
-test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
+const testWith = (...programs: string[]) => test.skipIf(!['runsvdir', ...programs].every(has))
+
+/** The server of its repository accepts no key yet. */
+async function openStranger(): Promise<FreshHost & { readonly server: SshServer }> {
+  const host = await openFreshHost()
+  const server = await serveBySsh(host.lab)
+  onTestFinished(() => server[Symbol.asyncDispose]())
+  server.authorize('')
+  return { ...host, server }
+}
+
+const broken = { 'hosts/shop/web.yaml': sleeper('web').replace('[sleep, "1000"]', '[/bin/false]') }
+
+testWith('/usr/sbin/sshd')(
   'a fresh host asks about the host key, shows a deploy key, and follows the repository once the server accepts it',
   { timeout },
   async () => {
-    using lab = createGitLab()
-    await using server = await serveBySsh(lab)
-    server.authorize('')
-    const { home, configuration, files, words, written } = await openFreshHost()
+    const { home, lab, server, configuration, files, words, written, bootstrap } = await openStranger()
     const commit = lab.commit(files, { message: 'Add the shop' })
     const begin = (): Running => home.startInTerminal(words(server.url), { env: { NO_COLOR: '1' } })
     const declining = begin()
@@ -54,7 +64,7 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
       ['deploy-key', 'deploy-key.pub', 'known-hosts', 'reeve.yaml'].map(name => statSync(home.path(name)).mtimeMs)
     const before = times()
 
-    const again = await home.reeve(words(server.url))
+    const again = await bootstrap(server.url)
     expect(again, again.stderr).toMatchObject({ exitCode: 0, stderr: '' })
     expect(again.stdout).toContain('Nothing was changed: this host follows the repository already.')
     expect(again.stdout).not.toContain('ssh-ed25519')
@@ -63,24 +73,21 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
   },
 )
 
-test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
+testWith('/usr/sbin/sshd')(
   'without a terminal the fingerprint is an option, and an interrupted run is resumed with the same key',
   { timeout },
   async () => {
-    using lab = createGitLab()
-    await using server = await serveBySsh(lab)
-    server.authorize('')
-    const { home, configuration, files, words, written } = await openFreshHost()
+    const { home, lab, server, configuration, files, words, written, bootstrap, follow } = await openStranger()
     lab.commit(files)
-    const mute = await home.reeve(words(server.url))
+    const mute = await bootstrap(server.url)
     expect(mute.exitCode).toBe(1)
     expect(mute.stderr).toContain(`run this again with --accept-host-key ${server.fingerprint}`)
     const other = `SHA256:${'A'.repeat(43)}`
-    const wrong = await home.reeve(words(server.url, '--accept-host-key', other))
+    const wrong = await bootstrap(server.url, '--accept-host-key', other)
     expect(wrong.stderr).toContain(`no host key of 127.0.0.1`)
     expect(wrong.stderr).toContain(server.fingerprint)
     expect(written()).toEqual([])
-    const known = (file: string): Promise<Outcome> => home.reeve(words(server.url, '--known-hosts', file))
+    const known = (file: string): Promise<Outcome> => bootstrap(server.url, '--known-hosts', file)
     expect((await known('none')).stderr).toContain(`none has no host key of 127.0.0.1, port `)
     expect((await known(server.wrong.knownHosts)).stderr).toContain('Host key verification failed')
     expect(written()).toEqual(['deploy-key', 'deploy-key.pub', 'state'])
@@ -94,57 +101,49 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
     expect(interrupted.stderr).toContain('interrupted; run the command again to go on from here')
     expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(configuration)
 
-    const late = await home.reeve(words(server.url, '--timeout', '1s'))
+    const late = await bootstrap(server.url, '--timeout', '1s')
     expect(late.stderr).toContain('given up after 1s')
     expect(late.stderr).toContain('Permission denied (publickey)')
     expect(late.stdout).toContain(publicKey(running))
 
-    const replaced = await home.reeve(words(server.url, '--accept-host-key', other))
+    const replaced = await bootstrap(server.url, '--accept-host-key', other)
     expect(replaced.stderr).toContain(`has another host key of 127.0.0.1, port `)
     server.authorize(publicKey(running))
-    expect(await home.succeed(words(server.url))).toContain('This host follows the repository.')
+    await follow(server.url)
   },
 )
 
-test.skipIf(!has('runsvdir'))(
-  'a local repository needs no keys; what is wrong with it is said first',
-  { timeout },
-  async () => {
-    using lab = createGitLab()
-    const { home, configuration, files, words, written } = await openFreshHost()
-    const fail = async (...args: string[]): Promise<string> => {
-      const { exitCode, stderr } = await home.reeve(words(...args))
-      expect(exitCode).toBe(1)
-      expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(configuration)
-      return stderr
-    }
-    expect(await fail(lab.upstream)).toContain('If the repository is empty, push a first commit to it')
-    lab.commit({ 'README.md': 'Nothing yet' })
-    expect(await fail(lab.upstream)).toMatch(/has no directory hosts\/shop; .*, or name another directory with --path/)
-    expect(await fail(lab.upstream, '--branch', 'next')).toMatch(
-      /has no branch next\. .* name another one with --branch/,
-    )
-    expect(await fail('/nowhere/hosts.git')).toContain('does not appear to be a git repository')
-    expect(await fail(lab.upstream, '--token-file', 'x')).toContain('--token-file is for https URLs only')
-    expect(written()).toEqual(['state'])
+testWith()('a local repository needs no keys; what is wrong with it is said first', { timeout }, async () => {
+  const { home, lab, configuration, files, written, bootstrap, follow } = await openFreshHost()
+  const fail = async (...args: string[]): Promise<string> => {
+    const { exitCode, stderr } = await bootstrap(...args)
+    expect(exitCode).toBe(1)
+    expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(configuration)
+    return stderr
+  }
+  expect(await fail(lab.upstream)).toContain('If the repository is empty, push a first commit to it')
+  lab.commit({ 'README.md': 'Nothing yet' })
+  expect(await fail(lab.upstream)).toMatch(/has no directory hosts\/shop; .*, or name another directory with --path/)
+  expect(await fail(lab.upstream, '--branch', 'next')).toMatch(/has no branch next\. .* name another one with --branch/)
+  expect(await fail('/nowhere/hosts.git')).toContain('does not appear to be a git repository')
+  expect(await fail(lab.upstream, '--token-file', 'x')).toContain('--token-file is for https URLs only')
+  expect(written()).toEqual(['state'])
 
-    lab.commit(files)
-    const plan = await home.succeed(['sync', '--config', 'reeve.yaml']).catch(() => '')
-    expect(plan).toBe('')
-    expect(await home.succeed(words(lab.upstream, '--branch', 'main'))).toContain('This host follows the repository.')
-    expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(
-      `${configuration}source:\n  git:\n    url: ${lab.upstream}\n    branch: main\n    path: hosts/shop\n`,
-    )
-    const refused = await home.reeve(words('/srv/other.git'))
-    expect(refused.stderr).toContain(`has source.git.url: ${lab.upstream}, not /srv/other.git`)
-  },
-)
+  lab.commit(files)
+  const plan = await home.succeed(['sync', '--config', 'reeve.yaml']).catch(() => '')
+  expect(plan).toBe('')
+  await follow(lab.upstream, '--branch', 'main')
+  expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toBe(
+    `${configuration}source:\n  git:\n    url: ${lab.upstream}\n    branch: main\n    path: hosts/shop\n`,
+  )
+  const refused = await bootstrap('/srv/other.git')
+  expect(refused.stderr).toContain(`has source.git.url: ${lab.upstream}, not /srv/other.git`)
+})
 
-test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with the cause', { timeout }, async () => {
-  using lab = createGitLab()
-  const { home, files, words } = await openFreshHost()
-  lab.commit({ ...files, 'hosts/shop/web.yaml': sleeper('web').replace('[sleep, "1000"]', '[/bin/false]') })
-  const { exitCode, stdout, stderr } = await home.reeve(words(lab.upstream))
+testWith()('a first revision that is not healthy fails, with the cause', { timeout }, async () => {
+  const { home, lab, files, words, bootstrap } = await openFreshHost()
+  lab.commit({ ...files, ...broken })
+  const { exitCode, stdout, stderr } = await bootstrap(lab.upstream)
   expect(exitCode).toBe(1)
   expect(stderr).toMatch(/not ready web: .*exit/)
   expect(stderr).toContain('The newest revision is not healthy. The controller goes on: see reeve status.')
@@ -154,20 +153,19 @@ test.skipIf(!has('runsvdir'))('a first revision that is not healthy fails, with 
   expect(await home.succeed(words(lab.upstream))).toContain('this host follows the repository')
 })
 
-test.skipIf(!has('runsvdir'))(
+testWith()(
   'a revision that was rolled back is not tried again, whether the controller runs or is installed anew',
   { timeout },
   async () => {
-    using lab = createGitLab()
-    const { home, files, words } = await openFreshHost()
+    const { home, lab, files, bootstrap, follow } = await openFreshHost()
     lab.commit(files)
-    await home.succeed(words(lab.upstream))
-    const bad = lab.commit({ 'hosts/shop/web.yaml': sleeper('web').replace('[sleep, "1000"]', '[/bin/false]') })
+    await follow(lab.upstream)
+    const bad = lab.commit(broken)
     await home.reeve(['sync', '--wait'])
     const web = (await home.status('web'))?.pid
     expect(web).toBeGreaterThan(0)
     const expectRolledBack = async (): Promise<void> => {
-      const { exitCode, stdout, stderr } = await home.reeve(words(lab.upstream))
+      const { exitCode, stdout, stderr } = await bootstrap(lab.upstream)
       expect(exitCode, stdout + stderr).toBe(1)
       expect(stdout).toMatch(new RegExp(`^Outcome +${bad.slice(0, 12)} .*: rolled back since `, 'm'))
       expect(stderr).toContain('The newest revision is not healthy.')
@@ -179,9 +177,8 @@ test.skipIf(!has('runsvdir'))(
   },
 )
 
-test.skipIf(!has('runsvdir'))('on a host in report mode only the controller is installed', { timeout }, async () => {
-  using lab = createGitLab()
-  const { home, configuration, files, words } = await openFreshHost()
+testWith()('on a host in report mode only the controller is installed', { timeout }, async () => {
+  const { home, lab, configuration, files, words } = await openFreshHost()
   lab.commit(files)
   home.write('reeve.yaml', `${configuration}mode: report\n`)
   expect(await home.succeed(words(lab.upstream))).toContain('This host is in report mode: nothing of the revision is')
@@ -237,28 +234,27 @@ test('--dry-run shows what it would write and do, and writes nothing', async () 
   expect([readdirSync(home.directory), readFileSync(home.path('reeve.yaml'), 'utf8')]).toEqual([before, configuration])
 })
 
-test.skipIf(!has('runsvdir') || !has('openssl'))(
+testWith('openssl')(
   'a private repository over HTTPS needs a token file, and --signers accepts signed commits only',
   { timeout },
   async () => {
-    using lab = createGitLab()
+    const { home, lab, configuration, files, bootstrap, follow } = await openFreshHost()
     await using server = await serveByHttps(lab)
     server.setToken('x-access-token:s3cret')
-    const { home, configuration, files, words } = await openFreshHost()
     // An authority of one's own is a matter of the host configuration.
     home.write(
       'reeve.yaml',
       `${configuration}source: { git: { url: "${server.url}", path: hosts/shop, auth: { ca: ${server.ca} } } }\n`,
     )
     lab.commit(files)
-    expect((await home.reeve(words(server.url))).stderr).toContain('name a file that holds it with --token-file')
+    expect((await bootstrap(server.url)).stderr).toContain('name a file that holds it with --token-file')
     home.write('token', 's3cret\n')
     const keys = createSigningKeys(lab)
     const ada = keys.addSsh('ada')
-    const signed = words(server.url, '--token-file', 'token', '--signers', keys.signers)
-    expect((await home.reeve(signed)).stderr).toMatch(/is not signed/)
+    const signed = [server.url, '--token-file', 'token', '--signers', keys.signers]
+    expect((await bootstrap(...signed)).stderr).toMatch(/is not signed/)
     lab.commit({}, { signer: ada })
-    expect(await home.succeed(signed)).toContain('This host follows the repository.')
+    await follow(...signed)
     expect(readFileSync(home.path('reeve.yaml'), 'utf8')).toContain(`verify: { signers: ${keys.signers} }`)
     expect(existsSync(home.path('deploy-key'))).toBe(false)
   },

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { reevePath } from '../../labs/cli-fixture.ts'
 import { type FreshHost, openFreshHost } from '../../labs/fresh-host.ts'
-import { createGitLab, serveBySsh } from '../../labs/git-lab.ts'
+import { serveBySsh } from '../../labs/git-lab.ts'
 import { openReport } from '../../runner/report.ts'
 import { has } from '../../runner/requirements.ts'
 import { drawSample, sampleOf } from '../../runner/sample.ts'
@@ -19,8 +19,8 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
 
     /** Kills it at the moment, runs it again, and checks the end; the number of moments if it survived. */
     async function crashAt(moment: number, of: string): Promise<number> {
-      const { home, configuration, files, words, written } = await openFreshHost()
-      using lab = createGitLab()
+      const host = await openFreshHost()
+      const { home, lab, files, words } = host
       lab.commit(files)
       // The server accepts the key as soon as it is there.
       await using server = await serveBySsh(lab, { authorized: home.path('deploy-key.pub') })
@@ -35,7 +35,7 @@ test.skipIf(!has('runsvdir') || !has('/usr/sbin/sshd'))(
       report.add(moment, of, moment === 0 ? 'survived' : last)
       const again = await home.succeed(command)
       expect(again, last).toContain(moment === 0 ? 'Nothing was changed' : 'his host follows the repository')
-      await expectEnd({ home, configuration, files, words, written }, server.url)
+      await expectEnd(host, server.url)
       expect(await home.succeed(command), last).toContain('Nothing was changed')
       return Number(last)
     }
