@@ -5,14 +5,15 @@ import { ReeveError } from '../core/reeve-error.ts'
 import { findNewestMark, type RevisionMark } from '../core/state/revision-mark.ts'
 import type { Clock } from '../host/clock.ts'
 import { openBoundedRepository } from './bounded-repository.ts'
+import { createExportedRevisions } from './exported-revisions.ts'
 import type { SourceReason } from './git-failure.ts'
 import type { GitRepositoryOptions } from './git-repository.ts'
+import { type Former, findFormer, readFormer } from './recovery.ts'
 import { chooseReference, describeWish, patternsOf } from './reference-choice.ts'
 import type { RemoteReference } from './remote-reference.ts'
-import { removeTree } from './removal.ts'
-import { exportRevision, readCommit } from './revision-export.ts'
+import { readCommit } from './revision-export.ts'
 import { SourceError } from './source-error.ts'
-import { copyDirectory, manifestsLink } from './source-place.ts'
+import { copyDirectory } from './source-place.ts'
 import { causeOf, factsOf, findWarning, inForce } from './source-report.ts'
 import {
   keyOf,
@@ -23,10 +24,8 @@ import {
   writeSourceState,
 } from './source-state.ts'
 import { expectSuccessor, findPredecessor, type Succession } from './succession.ts'
+import type { Candidate } from './trust.ts'
 import { openTrust } from './trust-keeping.ts'
-
-/** How many revisions besides the one in force are kept on the disk. */
-const keptRevisions = 5
 
 /** Why a sync may fail because of the local copy. */
 const localReasons: ReadonlySet<SourceReason> = new Set(['Corrupt', 'FetchFailed', 'TooLarge'])
@@ -52,6 +51,8 @@ export interface Admission {
   admit(revision: Revision): string | undefined
   /** Commits whose exports are needed besides. */
   kept(): readonly string[]
+  /** The state was lost, and is known again from the marks on what Reeve owns. */
+  recovered(former: Former): void
 }
 
 /** A Git repository of which one revision is in force on this host. */
@@ -87,7 +88,6 @@ export interface GitSource {
  */
 export function openGitSource(options: GitSourceOptions): GitSource {
   const { directory, host, clock, wish, url } = options
-  const revisions = join(directory, 'revisions')
   const repository = openBoundedRepository({
     ...options,
     directory: copyDirectory(directory),
@@ -96,6 +96,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       ...(options.admission?.kept() ?? []),
     ],
   })
+  const revisions = createExportedRevisions(directory, repository, host)
   const key = keyOf(options)
   const trust =
     options.verify && openTrust(options.verify, { ...options, repository, directory: join(directory, 'keys') })
@@ -107,11 +108,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
   let fetchedAt: string | null = null
   let refused: string | undefined
   let waiting: WaitingRevision | undefined
-  if (state.revision && isExported(state.revision.commit)) switchTo(state.revision.commit)
-
-  function isExported(commit: string): boolean {
-    return host.facts(join(revisions, commit))?.kind === 'directory'
-  }
+  if (state.revision && revisions.has(state.revision.commit)) revisions.switchTo(state.revision.commit)
 
   async function syncOnce(signal: AbortSignal): Promise<boolean> {
     const listed = await repository.list(patternsOf(wish), signal)
@@ -123,7 +120,7 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     refused = undefined
     const { head } = state
     const isSame = head?.reference === reference.name && head.referenceId === reference.id
-    if (!head || !isSame || !isExported(head.commit)) return putForward(await take(reference, signal))
+    if (!head || !isSame || !revisions.has(head.commit)) return putForward(await take(reference, signal))
     await trust?.expectStill(head, signal)
     return head.commit === state.revision?.commit ? false : putForward(head)
   }
@@ -131,31 +128,44 @@ export function openGitSource(options: GitSourceOptions): GitSource {
   /** Fetches, verifies and exports what the reference leads to, and has it as the newest accepted. */
   async function take({ name, id }: RemoteReference, signal: AbortSignal): Promise<Revision> {
     const { head, accepted } = state
-    const before = findPredecessor(state, head ? undefined : await findMark(signal))
+    const mark = head ? undefined : await findMark(signal)
+    const before = findPredecessor(state, mark)
     const commit = await repository.fetch(name, before?.commit ?? options.verify?.start, signal)
     if (before && commit !== accepted) await expectNext({ before, commit, reference: name }, signal)
     // Of a history that was rewritten, the server may not have it any more.
     const isKnown = before && (commit !== accepted || (await repository.find(before.commit, signal)) !== undefined)
     const candidate = { commit, reference: name, referenceId: id, ...(isKnown && { after: before.commit }) }
     const signer = await trust?.expect(candidate, signal)
-    const { facts, tree } = await readCommit(repository, { commit, path: options.path }, signal)
-    if (!isExported(commit)) await exportTo(commit, tree, signal)
+    if (mark) await recover(mark, candidate, signal)
+    const read = await readExported({ ...candidate, ...(signer !== undefined && { signer }) }, signal)
+    const revision = head?.commit === commit ? { ...read, since: head.since } : read
     await repository.keep(commit, signal)
-    const revision: Revision = {
-      commit,
-      tree,
-      reference: name,
-      referenceId: id,
-      subject: facts.subject,
-      author: facts.author,
-      committedAt: new Date(facts.time).toISOString(),
-      since: head?.commit === commit ? head.since : timeOf(clock),
-      ...(signer !== undefined && { signer }),
-    }
     const { accepted: _, ...rest } = state
     const count = before?.commit === commit ? before.count : (before?.count ?? 0) + 1
     keep({ ...rest, head: revision, count })
     return revision
+  }
+
+  /** The state was lost: puts what the host had into force again. A crash before the end repeats it. */
+  async function recover(mark: RevisionMark, { commit, reference }: Candidate, signal: AbortSignal): Promise<void> {
+    const found = state.revision ? undefined : findFormer(mark, commit)
+    const take = (id: string) => readExported({ commit: id, reference, referenceId: id }, signal)
+    const former = found && (await readFormer(found, { repository, trust, reference, take }, signal))
+    if (!former) return
+    options.admission?.recovered(former)
+    putInForce(former.inForce)
+  }
+
+  async function readExported(
+    { commit, reference, referenceId, signer }: Candidate & Pick<Revision, 'signer'>,
+    signal: AbortSignal,
+  ): Promise<Revision> {
+    const { facts, tree } = await readCommit(repository, { commit, path: options.path }, signal)
+    if (!revisions.has(commit)) await revisions.add({ commit, tree }, signal)
+    const { subject, author, time } = facts
+    const committedAt = new Date(time).toISOString()
+    const signed = signer === undefined ? {} : { signer }
+    return { commit, tree, reference, referenceId, subject, author, committedAt, since: timeOf(clock), ...signed }
   }
 
   async function findMark(signal: AbortSignal): Promise<RevisionMark | undefined> {
@@ -169,11 +179,6 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       if (error instanceof SourceError && error.reason === 'NotFastForward') refused = succession.commit
       throw error
     }
-  }
-
-  async function exportTo(commit: string, tree: string, signal: AbortSignal): Promise<void> {
-    host.makeDirectory(revisions, { mode: 0o700 })
-    await exportRevision(repository, { tree, directory: join(revisions, commit) }, host, signal)
   }
 
   /** Puts the newest accepted revision into force, unless something is against it. */
@@ -191,37 +196,16 @@ export function openGitSource(options: GitSourceOptions): GitSource {
   /** First the mark, then the switch: a crash between the two is mended when the source is opened. */
   function putInForce(revision: Revision): void {
     if (JSON.stringify(revision) !== JSON.stringify(state.revision)) keep({ ...state, revision })
-    switchTo(revision.commit)
+    revisions.switchTo(revision.commit)
   }
 
   function sweepOthers({ commit }: Revision): void {
-    sweep(new Set([commit, state.head?.commit ?? '', ...(options.admission?.kept() ?? [])]))
+    revisions.sweep(new Set([commit, state.head?.commit ?? '', ...(options.admission?.kept() ?? [])]))
   }
 
   function keep(next: SourceState): void {
     writeSourceState(directory, next, host)
     state = next
-  }
-
-  function switchTo(commit: string): void {
-    const link = manifestsLink(directory)
-    const target = join('revisions', commit)
-    if (host.readLink(link) === target) return
-    const fresh = `${link}.next`
-    host.removeFile(fresh)
-    host.makeLink(fresh, target)
-    host.moveFile(fresh, link)
-  }
-
-  /** Of the others, the oldest go. What is no revision was left behind by a crash. */
-  function sweep(needed: ReadonlySet<string>): void {
-    const found = (host.readDirectory(revisions) ?? []).filter(name => !needed.has(name))
-    const age = (name: string): number => host.facts(join(revisions, name))?.changed ?? 0
-    const kept = found
-      .filter(name => /^[0-9a-f]+$/.test(name))
-      .sort((left, right) => age(right) - age(left))
-      .slice(0, keptRevisions)
-    for (const name of found) if (!kept.includes(name)) removeTree(join(revisions, name), host)
   }
 
   function conclude(reason: 'UpToDate' | SourceReason, message: string): void {
@@ -251,11 +235,11 @@ export function openGitSource(options: GitSourceOptions): GitSource {
       ...findWarning(state.head, options.verify?.maxAge, clock.now()),
     }),
     revision: () => state.revision,
-    directoryOf: commit => join(revisions, commit),
+    directoryOf: revisions.directoryOf,
     async enforce(revision, signal, isWanted = () => true) {
       const { commit, tree } = revision
       await trust?.expect({ ...revision, after: commit }, signal)
-      if (!isExported(commit)) await exportTo(commit, tree, signal)
+      if (!revisions.has(commit)) await revisions.add({ commit, tree }, signal)
       if (isWanted()) putInForce({ ...revision, since: timeOf(clock) })
     },
     async findUnreachable(signal) {

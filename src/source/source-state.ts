@@ -42,10 +42,13 @@ export function sourceIdOf(key: string): string {
   return sha256(key).slice(0, 16)
 }
 
-/** The mark of the newest accepted revision. Undefined: none was accepted yet. */
-export function markOf({ key, head, count }: SourceState): string | undefined {
+/** The mark of the newest accepted revision. Undefined: none was accepted yet. `healthy`: commit of the newest healthy one. */
+export function markOf({ key, head, count, revision }: SourceState, healthy?: string): string | undefined {
   if (!head || count === undefined) return undefined
-  return formatMark({ count, commit: head.commit, tree: head.tree, source: sourceIdOf(key) })
+  const { commit, tree } = head
+  const mark = { count, commit, tree, source: sourceIdOf(key) }
+  if (revision && revision.commit !== commit) return formatMark({ ...mark, inForce: revision.commit })
+  return formatMark(healthy === undefined || healthy === commit ? mark : { ...mark, healthy })
 }
 
 export function readSourceState(directory: string, key: string, host: ReadHost): SourceState {

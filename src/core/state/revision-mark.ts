@@ -1,4 +1,7 @@
-/** The newest accepted revision of the host's source, as it stands in markers: what comes after the loss of the state has to descend from it. */
+/**
+ * The newest accepted revision of the host's source, as it stands in markers. After the loss of the state, what comes has to descend from it,
+ * and the marks tell what to go back to.
+ */
 export interface RevisionMark {
   /** How many revisions the host had accepted by then: of two marks, the one with more is newer. */
   readonly count: number
@@ -7,32 +10,45 @@ export interface RevisionMark {
   readonly tree: string
   /** Digits that tell one source from another: marks of another say nothing. */
   readonly source: string
+  /** Commit of the revision in force, where that is another one: the accepted one was taken back. */
+  readonly inForce?: string
+  /** Commit of the newest healthy revision, where the accepted one is in force and not known to be healthy. */
+  readonly healthy?: string
 }
 
 const id = '(?:[0-9a-f]{40}|[0-9a-f]{64})'
-const form = new RegExp(`^revision:([1-9]\\d{0,14}):(${id}):(${id}):([0-9a-f]{16})$`)
-const anyMark = new RegExp(`revision:[1-9]\\d{0,14}:${id}:${id}:[0-9a-f]{16}`, 'y')
+const pattern = `revision:([1-9]\\d{0,14}):(${id}):(${id}):([0-9a-f]{16})(?::in-force:(${id})|:healthy:(${id}))?`
+const form = new RegExp(`^${pattern}$`)
+const anyMark = new RegExp(pattern, 'y')
 
-export function formatMark({ count, commit, tree, source }: RevisionMark): string {
-  return `revision:${count}:${commit}:${tree}:${source}`
+export function formatMark({ count, commit, tree, source, inForce, healthy }: RevisionMark): string {
+  const mark = `revision:${count}:${commit}:${tree}:${source}`
+  if (inForce !== undefined) return `${mark}:in-force:${inForce}`
+  return healthy === undefined ? mark : `${mark}:healthy:${healthy}`
 }
 
 /** Undefined for text that is no mark. */
 export function parseMark(text: string): RevisionMark | undefined {
-  const [, count, commit, tree, source] = form.exec(text) ?? []
+  const [, count, commit, tree, source, inForce, healthy] = form.exec(text) ?? []
   if (count === undefined || commit === undefined || tree === undefined || source === undefined) return undefined
-  return { count: Number(count), commit, tree, source }
+  return {
+    ...{ count: Number(count), commit, tree, source },
+    ...(inForce !== undefined && { inForce }),
+    ...(healthy !== undefined && { healthy }),
+  }
 }
 
-/** The newest mark of a source. */
+/** The newest mark of a source. Of several of the same revision, one that says that it was taken back is the newest. */
 export function findNewestMark(marks: readonly string[], source: string): RevisionMark | undefined {
   return marks
     .flatMap(text => parseMark(text) ?? [])
     .filter(mark => mark.source === source)
-    .reduce<RevisionMark | undefined>(
-      (newest, mark) => (newest && newest.count >= mark.count ? newest : mark),
-      undefined,
-    )
+    .reduce<RevisionMark | undefined>((newest, mark) => (newest && !isNewer(mark, newest) ? newest : mark), undefined)
+}
+
+function isNewer(mark: RevisionMark, than: RevisionMark): boolean {
+  if (mark.count !== than.count) return mark.count > than.count
+  return mark.inForce !== undefined && than.inForce === undefined
 }
 
 /** For digests, which no revision alone changes. */

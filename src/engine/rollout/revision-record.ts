@@ -1,4 +1,5 @@
 import type { RevisionOutcome, RevisionReport } from '../../core/contracts/source-status.ts'
+import type { Former } from '../../source/recovery.ts'
 import type { Revision } from '../../source/source-state.ts'
 
 /** A revision that was tried on this host, and what became of it. */
@@ -132,9 +133,25 @@ export function update(
   }
 }
 
+/** The newest revision that was ever healthy here. */
+export function findHealthy(state: RolloutState): RevisionRecord | undefined {
+  return findWayBack(state, '')
+}
+
 /** The newest revision that was ever healthy here, besides the one named. Undefined: there is no way back. */
 export function findWayBack({ revisions }: RolloutState, from: string): RevisionRecord | undefined {
   return revisions.findLast(({ outcome, revision }) => outcome === 'Healthy' && revision.commit !== from)
+}
+
+/** What the host had before the state was lost: what was in force is taken for healthy, and what was taken back for failed. */
+export function recover(state: RolloutState, { inForce, takenBack }: Former, at: string): RolloutState {
+  if (state.revisions.length > 0) return state
+  const base = { began: at, ended: at, changed: [], changedCount: 0, steps: 0, starts: 0 }
+  const healthy: RevisionRecord = { ...base, revision: inForce, outcome: 'Healthy' }
+  if (!takenBack) return { ...state, revisions: [healthy] }
+  const message = 'this host had taken it back before its state directory was lost'
+  const bad: RevisionRecord = { ...base, revision: takenBack, outcome: 'RolledBack', message, backTo: inForce.commit }
+  return { ...state, revisions: [healthy, bad] }
 }
 
 /**
@@ -186,7 +203,7 @@ export function isUnfinished(state: RolloutState, inForce: string | undefined): 
 
 /** Commits whose exports are needed: of the way back, and of what a person has chosen. */
 export function findNeeded(state: RolloutState): readonly string[] {
-  const healthy = findWayBack(state, '')?.revision.commit
+  const healthy = findHealthy(state)?.revision.commit
   return [currentOf(state)?.backTo, state.pinned, healthy].flatMap(commit => commit ?? [])
 }
 

@@ -4,9 +4,9 @@ import type { RevisionOutcome, RevisionReport } from '../../core/contracts/sourc
 import { isObject } from '../../core/outside-value.ts'
 import { readTrusted } from '../../host/trusted-reading.ts'
 import { sourceDirectory } from '../../source/source-place.ts'
-import { isRevision } from '../../source/source-state.ts'
+import { isRevision, keyOf, markOf, readSourceState } from '../../source/source-state.ts'
 import type { Session } from '../session/session.ts'
-import { currentOf, noRevisions, type RevisionRecord, type RolloutState } from './revision-record.ts'
+import { currentOf, findHealthy, noRevisions, type RevisionRecord, type RolloutState } from './revision-record.ts'
 
 const outcomes: ReadonlySet<string> = new Set([
   'Pending',
@@ -35,6 +35,14 @@ export function isWayBack({ configuration, followsSource, readHost }: Session, m
   if (!followsSource) return false
   const current = currentOf(readRolloutState(configuration.stateDirectory, readHost))
   return current?.backTo !== undefined && current.backTo === basename(manifests)
+}
+
+/** The mark of the newest accepted revision, for markers. Undefined: none was accepted yet, or the manifests come from elsewhere. */
+export function readMark({ configuration, followsSource, readHost }: Session): string | undefined {
+  const { source, stateDirectory } = configuration
+  if (!followsSource || source?.type !== 'git') return undefined
+  const healthy = findHealthy(readRolloutState(stateDirectory, readHost))
+  return markOf(readSourceState(sourceDirectory(stateDirectory), keyOf(source), readHost), healthy?.revision.commit)
 }
 
 function fileIn(stateDirectory: string): string {

@@ -6,6 +6,7 @@ import type { Plan } from '../../core/plan/step.ts'
 import type { RolloutGate } from '../../core/reconcile/rollout-turn.ts'
 import { ReeveError } from '../../core/reeve-error.ts'
 import type { Admission, GitSource } from '../../source/git-source.ts'
+import type { Former } from '../../source/recovery.ts'
 import type { Revision } from '../../source/source-state.ts'
 import type { Session } from '../session/session.ts'
 import { findChanged } from './changed-facilities.ts'
@@ -26,6 +27,7 @@ import {
   isUnderWay,
   isUnfinished,
   type RevisionRecord,
+  recover,
   update,
 } from './revision-record.ts'
 import { findGate } from './rollout-gate.ts'
@@ -91,9 +93,9 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   const invalid = new Map<string, string>()
   let progress: Progress = beginProgress(clock.elapsed())
   let last: Pick<Judgement, 'verdict' | 'message'> | undefined
-  let unreachableSince: number | undefined
   const stall = createStall(clock, rules.progressDeadline)
-  const source = options.open({ admit, kept: () => findNeeded(store.state()) })
+  const unreachable = createStall(clock, rules.healthyDeadline)
+  const source = options.open({ admit, kept: () => findNeeded(store.state()), recovered })
   const reader = createRevisionReader(session, commit => source.directoryOf(commit))
   const read = reader.declared
   const wayBack = createWayBack({ session, store, source: () => source, read, restart, changed, signal })
@@ -108,7 +110,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   function restart(): void {
     progress = beginProgress(clock.elapsed())
     last = undefined
-    unreachableSince = undefined
+    unreachable.note(false)
     stall.note(false)
   }
 
@@ -129,6 +131,12 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     store.save(conclude(store.state(), commit, 'Failed', { at: now(), message }))
     log.error({ commit }, `revision ${shorten(commit)} failed: ${message}; ${shorten(inForce.commit)} stays in force`)
     return message
+  }
+
+  function recovered(former: Former): void {
+    const { commit } = former.inForce
+    store.save(recover(store.state(), former, now()))
+    log.warn({ commit }, `the state of this host was lost; by its definitions, ${shorten(commit)} was in force`)
   }
 
   function comesNext(revision: Revision, set: DeclaredRevision): void {
@@ -182,7 +190,11 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
       if (inForce !== record.backTo) return wayBack.goBack(record)
       return look.commit === record.backTo ? judgeWayBack(record, look) : undefined
     }
-    if (isUnderWay(record) && inForce !== record.revision.commit) return comeIntoForce(record)
+    if (isUnderWay(record) && inForce !== record.revision.commit) {
+      // A crash or a full disk has kept it from coming into force.
+      await source.enforce(record.revision, signal, () => isStill(record))
+      return changed()
+    }
     // What failed and stays may still become healthy.
     const hasFailed = record.outcome === 'Failed'
     if (look.commit !== record.revision.commit || !(isUnderWay(record) || hasFailed)) return
@@ -203,12 +215,6 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   /** No other revision has come meanwhile. */
   function isStill({ revision }: RevisionRecord): boolean {
     return currentOf(store.state())?.revision.commit === revision.commit
-  }
-
-  /** What a crash or a full disk has kept from coming into force. */
-  async function comeIntoForce(record: RevisionRecord): Promise<void> {
-    await source.enforce(record.revision, signal, () => isStill(record))
-    changed()
   }
 
   function judgeWayBack(record: RevisionRecord, look: Look): void {
@@ -244,13 +250,11 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   async function isReachable(record: RevisionRecord): Promise<boolean> {
     const problem = rules.keepReachable ? await source.findUnreachable(signal) : undefined
     if (problem === undefined || !isStill(record)) return true
-    const at = clock.elapsed()
-    unreachableSince ??= at
+    unreachable.note(true)
     const message = `this host can't reach its repository any more: ${problem}`
     last = { verdict: 'progressing', message }
-    const isFinal = at - unreachableSince >= rules.healthyDeadline
-    if (isFinal && isUnderWay(record)) await wayBack.fail(record, message)
-    else options.again(at + reachPause)
+    if (unreachable.isStuck() && isUnderWay(record)) await wayBack.fail(record, message)
+    else options.again(clock.elapsed() + reachPause)
     return false
   }
 

@@ -2,8 +2,6 @@ import { messageOf, ReeveError } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import { openDeadline } from '../../host/deadline.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
-import { sourceDirectory } from '../../source/source-place.ts'
-import { keyOf, markOf, readSourceState } from '../../source/source-state.ts'
 import type { Session } from './session.ts'
 import { readRecord } from './state-files.ts'
 import { bindAll } from './supervisor-instances.ts'
@@ -12,13 +10,6 @@ import { bindAll } from './supervisor-instances.ts'
 const limit = 10_000
 
 const noManifests: ManifestSet = { facilities: [], supervisors: [], diagnostics: [], complete: false, revision: '' }
-
-/** The mark of the newest accepted revision, for markers. Undefined: none was accepted yet, or the manifests come from elsewhere. */
-export function readMark({ configuration, followsSource, readHost }: Session): string | undefined {
-  const { source, stateDirectory } = configuration
-  if (!followsSource || source?.type !== 'git') return undefined
-  return markOf(readSourceState(sourceDirectory(stateDirectory), keyOf(source), readHost))
-}
 
 /** Marks on everything that Reeve owns under the supervisors that are known without manifests. Throws where one can't list it. */
 export async function findMarks(session: Session, signal: AbortSignal): Promise<readonly string[]> {

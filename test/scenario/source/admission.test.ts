@@ -7,7 +7,7 @@ const manifest = (content: string): Record<string, string> => ({ 'web.yaml': `${
 
 /** Admits everything but the commits with a reason against them. */
 function refusing(reasons: Map<string, string>, kept: string[] = []): Admission {
-  return { admit: ({ commit }) => reasons.get(commit), kept: () => kept }
+  return { admit: ({ commit }) => reasons.get(commit), kept: () => kept, recovered() {} }
 }
 
 async function withLab(use: (lab: GitLab) => Promise<void>): Promise<void> {

@@ -68,7 +68,7 @@ describe('the local copy', () => {
     const first = lab.commit({ 'web.yaml': 'a' }, { signer })
     const limits = { files: 1 }
     const verify = { commits: 'every', signers: { file: keys.signers } } as const
-    const admission = { admit: () => undefined, kept: () => [first] }
+    const admission = { admit: () => undefined, kept: () => [first], recovered() {} }
     const source = lab.open({ limits, verify, admission })
     await source.sync(noSignal)
     const former = source.revision()

@@ -10,6 +10,7 @@ import { createDirectControl } from '../../../src/engine/control/direct-control.
 import { makeCurrentPlan } from '../../../src/engine/execution/apply.ts'
 import { openSession } from '../../../src/engine/session/session.ts'
 import type { GitSource } from '../../../src/source/git-source.ts'
+import type { Former } from '../../../src/source/recovery.ts'
 import { keyOf, sourceIdOf } from '../../../src/source/source-state.ts'
 import { facilityManifest, longRun } from '../../labs/engine-lab.ts'
 import { createGitLab, type GitLab, noSignal } from '../../labs/git-lab.ts'
@@ -186,6 +187,25 @@ test('between the mark and the head, each commit is verified', async () => {
     reason: 'Untrusted',
     message: expect.stringContaining(unsigned.slice(0, 12)),
   })
+})
+
+test.each([
+  ['is in force again, if it is still trusted', false],
+  ['is left out, if its key was removed', true],
+])('what the mark says was in force before %s', async (_what, isRemoved) => {
+  using lab = createGitLab()
+  const keys = createSigningKeys(lab)
+  const former = lab.commit({ 'web.yaml': 'a' }, { signer: keys.addSsh('bob') })
+  const head = lab.commit({ 'web.yaml': 'b' }, { signer: keys.addSsh('ada') })
+  if (isRemoved) keys.remove('bob')
+  const found: Former[] = []
+  const admission = { admit: () => 'it waits', kept: () => [], recovered: (one: Former) => void found.push(one) }
+  const verify = { commits: 'every', signers: { file: keys.signers } } as const
+  const source = openWithMark(lab, former, { verify, admission })
+  await source.sync(noSignal)
+  expect(found.map(({ inForce }) => inForce.commit)).toEqual(isRemoved ? [] : [former])
+  expect(lab.read('web.yaml')).toBe(isRemoved ? undefined : 'a')
+  expect(source.status()).toMatchObject({ waiting: { commit: head } })
 })
 
 test('a mark that the repository does not have any more needs the word of a person', async () => {

@@ -11,8 +11,11 @@ const mark: RevisionMark = { count: 7, commit: 'a'.repeat(40), tree: 'b'.repeat(
 const text = formatMark(mark)
 const newer = formatMark({ ...mark, count: 12, commit: 'd'.repeat(64), tree: 'e'.repeat(64) })
 
-test('a mark is read as it was written', () => {
-  expect(parseMark(text)).toEqual(mark)
+const takenBack = { ...mark, inForce: 'e'.repeat(40) }
+const underWay = { ...mark, healthy: 'f'.repeat(40) }
+
+test.each([mark, takenBack, underWay])('a mark is read as it was written: %j', written => {
+  expect(parseMark(formatMark(written))).toEqual(written)
 })
 
 test.each([
@@ -31,11 +34,20 @@ test('the newest is the one with the highest count, of this source only', () => 
   expect(findNewestMark([other], mark.source)).toBeUndefined()
 })
 
+test('of the same revision, the mark that says that it was taken back is the newest', () => {
+  for (const order of [
+    [takenBack, underWay, mark],
+    [mark, underWay, takenBack],
+  ])
+    expect(findNewestMark(order.map(formatMark), mark.source)).toEqual(takenBack)
+})
+
 describe('a text is the same but for its mark', () => {
   const wanted = `{"revision":"${newer}","a":1}`
   test.each<[title: string, found: string, isSame: boolean]>([
     ['with the same', wanted, true],
     ['with another', wanted.replace(newer, text), true],
+    ['with one that says more', wanted.replace(newer, formatMark(underWay)), true],
     ['without one', wanted.replace(newer, ''), false],
     ['with another, and something else that differs', wanted.replace(newer, text).replace('1', '2'), false],
     ['with another, and more at the end', `${wanted.replace(newer, text)}\n`, false],

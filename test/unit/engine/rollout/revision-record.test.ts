@@ -11,6 +11,7 @@ import {
   isBusy,
   noRevisions,
   type RolloutState,
+  recover,
   update,
 } from '../../../../src/engine/rollout/revision-record.ts'
 import type { Revision } from '../../../../src/source/source-state.ts'
@@ -138,6 +139,27 @@ describe('a revision', () => {
     expect(currentOf(back)?.changed).toHaveLength(80)
     const done = currentOf(conclude(back, 'b', 'RolledBack', { at, backTo: 'a' }))
     expect([done?.changed.length, done?.changedCount]).toEqual([50, 80])
+  })
+})
+
+describe('after the loss of the state', () => {
+  const former = { inForce: revision('a'), takenBack: revision('b', 'tree') }
+  const state = recover(noRevisions, former, at)
+
+  test('what was in force is the way back', () => {
+    expect(findWayBack(state, '')?.revision).toEqual(former.inForce)
+    expect(findNeeded(state)).toContain('a')
+  })
+
+  test('what was taken back is not tried again, nor is its content in another commit', () => {
+    expect(findRefusal(state, revision('b', 'tree'))).toMatch(/^it failed on this host: .*lost/)
+    expect(findRefusal(state, revision('c', 'tree'))).toMatch(/^the same content, in b, failed/)
+    expect(findRefusal(state, revision('c'))).toBeUndefined()
+  })
+
+  test('what is remembered all the same stays', () => {
+    const known = history('x:Healthy')
+    expect(recover(known, former, at)).toBe(known)
   })
 })
 
