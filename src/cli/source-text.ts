@@ -1,4 +1,10 @@
-import type { RevisionOutcome, RolloutStatus, SourceStatus } from '../core/contracts/source-status.ts'
+import {
+  findUntold,
+  type RevisionOutcome,
+  type RolloutStatus,
+  type SourceStatus,
+  type WaitingRevision,
+} from '../core/contracts/source-status.ts'
 import { ageText } from './duration-text.ts'
 import { type Colors, oneLine, remarkText, type Screen } from './screen.ts'
 
@@ -39,12 +45,13 @@ function rolloutLines(
   return lines
 }
 
+export function waitingRevisionText({ commit, subject, message }: WaitingRevision): string {
+  return `${commit.slice(0, 12)} ${subject} waits: ${message}`
+}
+
 /** Head of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
-export function sourceText(
-  { url, wanted, revision, rollout, waiting, condition, warning }: SourceStatus,
-  screen: Pick<Screen, 'colors' | 'width'>,
-  now: number,
-): string {
+export function sourceText(status: SourceStatus, screen: Pick<Screen, 'colors' | 'width'>, now: number): string {
+  const { url, wanted, revision, rollout, condition, warning } = status
   const { colors } = screen
   const lines = [`${colors.bold('Source')}    ${oneLine(url)}, ${oneLine(wanted)}\n`]
   if (revision) {
@@ -56,11 +63,8 @@ export function sourceText(
     )
   }
   if (rollout) lines.push(...rolloutLines(rollout, revision?.commit, screen, now))
-  // What was refused at once has said why.
-  if (waiting && waiting.commit !== rollout?.commit) {
-    const text = `${waiting.commit.slice(0, 12)} ${waiting.subject} waits: ${waiting.message}`
-    lines.push(remarkText('!', text, screen))
-  }
+  const waiting = findUntold(status)
+  if (waiting) lines.push(remarkText('!', waitingRevisionText(waiting), screen))
   if (!calm.has(condition.reason)) lines.push(remarkText('!', `${condition.reason}: ${condition.message}`, screen))
   if (warning !== undefined) lines.push(remarkText('!', warning, screen))
   return lines.join('')

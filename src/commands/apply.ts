@@ -8,7 +8,7 @@ import { type NamedDirectory, namedDirectory } from '../cli/named-directory.ts'
 import { outcomeProblems, outcomeText } from '../cli/outcome-text.ts'
 import { startProgress } from '../cli/progress.ts'
 import { remarkText } from '../cli/screen.ts'
-import { outcomeWords } from '../cli/source-text.ts'
+import { outcomeWords, waitingRevisionText } from '../cli/source-text.ts'
 import type { Control } from '../core/contracts/control.ts'
 import { isObject, parseJson } from '../core/outside-value.ts'
 import { findInsecurePath, lookupIn } from '../core/paths/path-permissions.ts'
@@ -22,7 +22,7 @@ export interface ApplyOptions extends AnswerOptions {
   readonly fetch?: boolean
 }
 
-/** Fails if anything is not as declared at the end: a step failed, a facility isn't ready or is blocked. */
+/** Fails if anything is not as declared at the end: a step failed, a facility isn't ready or is blocked, a newer revision waits. */
 export async function apply(
   context: CommandContext,
   directory: string | undefined,
@@ -62,15 +62,16 @@ export async function apply(
     return 1
   }
   const interrupted = interruption.signal.aborted
-  const { revision } = outcome
+  const { revision, waiting } = outcome
   const isHealthy = revision === undefined || revision.outcome === 'Healthy'
-  const ok = outcomeProblems(outcome).length === 0 && isHealthy && !interrupted
+  const ok = outcomeProblems(outcome).length === 0 && isHealthy && !waiting && !interrupted
   const text = outcomeText(outcome, { command: 'reeve apply', interrupted, colors: err.colors })
   if (outcome.atBoot !== undefined) err.write(remarkText('Warning:', outcome.atBoot, err))
   if (revision && !isHealthy && !interrupted) {
     const { commit, outcome: found, message = '' } = revision
     err.write(remarkText('!', `revision ${commit.slice(0, 12)}: ${outcomeWords[found]}: ${message}`, err))
   }
+  if (waiting) err.write(remarkText('!', `revision ${waitingRevisionText(waiting)}`, err))
   if (!ok) err.write(text)
   else if (options.output === 'text') out.write(text)
   return ok ? 0 : 1

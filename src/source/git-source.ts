@@ -11,7 +11,7 @@ import type { GitRepositoryOptions } from './git-repository.ts'
 import { type Former, findFormer, readFormer } from './recovery.ts'
 import { chooseReference, describeWish, patternsOf } from './reference-choice.ts'
 import type { RemoteReference } from './remote-reference.ts'
-import { readCommit } from './revision-export.ts'
+import { readCommit, readFacts } from './revision-export.ts'
 import { SourceError } from './source-error.ts'
 import { copyDirectory } from './source-place.ts'
 import { causeOf, factsOf, findWarning, inForce } from './source-report.ts'
@@ -131,11 +131,17 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     const mark = head ? undefined : await findMark(signal)
     const before = findPredecessor(state, mark)
     const commit = await repository.fetch(name, before?.commit ?? options.verify?.start, signal)
-    if (before && commit !== accepted) await expectNext({ before, commit, reference: name }, signal)
-    // Of a history that was rewritten, the server may not have it any more.
-    const isKnown = before && (commit !== accepted || (await repository.find(before.commit, signal)) !== undefined)
-    const candidate = { commit, reference: name, referenceId: id, ...(isKnown && { after: before.commit }) }
-    const signer = await trust?.expect(candidate, signal)
+    let [candidate, signer]: [Candidate, string | undefined] = [{ commit, reference: name, referenceId: id }, undefined]
+    try {
+      if (before && commit !== accepted) await expectNext({ before, commit, reference: name }, signal)
+      // Of a history that was rewritten, the server may not have it any more.
+      const isKnown = before && (commit !== accepted || (await repository.find(before.commit, signal)) !== undefined)
+      if (isKnown) candidate = { ...candidate, after: before.commit }
+      signer = await trust?.expect(candidate, signal)
+    } catch (error) {
+      if (error instanceof SourceError) waiting = await describeWaiting(commit, error.message, signal)
+      throw error
+    }
     if (mark) await recover(mark, candidate, signal)
     const read = await readExported({ ...candidate, ...(signer !== undefined && { signer }) }, signal)
     const revision = head?.commit === commit ? { ...read, since: head.since } : read
@@ -144,6 +150,11 @@ export function openGitSource(options: GitSourceOptions): GitSource {
     const count = before?.commit === commit ? before.count : (before?.count ?? 0) + 1
     keep({ ...rest, head: revision, count })
     return revision
+  }
+
+  async function describeWaiting(commit: string, message: string, signal: AbortSignal): Promise<WaitingRevision> {
+    const { subject } = await readFacts(repository, commit, signal)
+    return { commit, subject, message }
   }
 
   /** The state was lost: puts what the host had into force again. A crash before the end repeats it. */

@@ -21,13 +21,17 @@ export interface CommitReading {
   readonly tree: string
 }
 
-/** Reads a commit. Throws SourceError `ReferenceNotFound` where it has no directory `path`. */
+export async function readFacts(repository: GitRepository, commit: string, signal: AbortSignal): Promise<CommitFacts> {
+  return parseCommit(await readObject(repository, commit, 'commit', signal))
+}
+
+/** Reads a commit and finds the directory of its manifests. Throws SourceError `ReferenceNotFound` where it has no directory `path`. */
 export async function readCommit(
   repository: GitRepository,
   { commit, path }: { readonly commit: string; readonly path: string },
   signal: AbortSignal,
 ): Promise<CommitReading> {
-  const facts = parseCommit(await readObject(repository, commit, 'commit', signal))
+  const facts = await readFacts(repository, commit, signal)
   return { facts, tree: await findDirectory(repository, { commit, path, tree: facts.tree }, signal) }
 }
 

@@ -62,6 +62,21 @@ test('apply and sync --wait exit with 1 after a rollback, and say what failed an
   expect((await host.run('status')).stdout).toContain('chosen with reeve rollback')
 })
 
+test('apply exits with 1 if an invalid revision has come meanwhile, and names it', async () => {
+  using lab = createGitLab()
+  lab.commit(good)
+  const host = open(lab)
+  host.start([...config, 'run'])
+  await expect.poll(async () => (await host.run('status')).stdout, { timeout: 30_000 }).toContain('running')
+  const slow = good['web.yaml']?.replace('process:', 'readySeconds: 8, process:').replace('1000001', '1000002') ?? ''
+  lab.commit({ 'web.yaml': slow }, { message: 'Start slowly' })
+  expect((await host.run('sync')).exitCode).toBe(0)
+  const invalid = lab.commit({ 'web.yaml': 'kind: Facilty' }, { message: 'Misspell it' }).slice(0, 12)
+  const { exitCode, stderr } = await host.run('apply')
+  expect(stderr).toContain(`! revision ${invalid} Misspell it waits: its manifests are not valid: `)
+  expect(exitCode).toBe(1)
+})
+
 test('without a Git repository, commands about revisions say what is missing', async () => {
   const fixture = openCliFixture()
   for (const command of ['sync', 'rollback']) {

@@ -1,7 +1,7 @@
 import type { Facility } from '../model/facility.ts'
 import type { Plan, Step } from '../plan/step.ts'
 import type { ServiceState } from '../state/observed.ts'
-import type { RolloutStatus } from './source-status.ts'
+import type { RolloutStatus, WaitingRevision } from './source-status.ts'
 
 /** Outcome of a pass of `reeve apply` or `reeve down`. */
 export interface ApplyOutcome {
@@ -17,6 +17,8 @@ export interface ApplyOutcome {
   readonly atBoot?: string
   /** Roll-out of the newest revision of the Git repository. Absent: no repository is followed. */
   readonly revision?: RolloutStatus
+  /** Newer revision that doesn't come into force. Absent: there is none, or a person has chosen the one in force. */
+  readonly waiting?: WaitingRevision
 }
 
 /** Outcome of a pass without steps and without failures. */

@@ -39,6 +39,11 @@ export interface WaitingRevision {
   readonly message: string
 }
 
+/** The revision that waits, unless its outcome or the condition says why. */
+export function findUntold({ condition, rollout, waiting }: SourceStatus): WaitingRevision | undefined {
+  return waiting?.commit === rollout?.commit || waiting?.message === condition.message ? undefined : waiting
+}
+
 export interface SourceCondition {
   /** `UpToDate`, or why the wanted revision isn't in force: see `SourceReason`. */
   readonly reason: string

@@ -7,6 +7,7 @@ import type { Clock } from '../../host/clock.ts'
 import type { PlanRun } from '../refresh/plan-run.ts'
 import type { Look } from '../rollout/look.ts'
 import type { Rollout } from '../rollout/rollout.ts'
+import { reportOutcome } from '../rollout/rollout-report.ts'
 
 /** What was found without a controller. `applied`: the pass before it. */
 export function lookWithout(
@@ -70,8 +71,7 @@ export async function settleDirectly(
     // What was done until the interruption is told.
     if (!signal.aborted) throw error
   }
-  const { rollout: revision } = rollout.status()
-  return { ...outcome, ...(revision && { revision }) }
+  return { ...outcome, ...reportOutcome(rollout.status()) }
 }
 
 /** Something may begin now. */

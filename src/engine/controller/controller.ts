@@ -1,4 +1,3 @@
-import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
 import type { EngineListener } from '../../core/contracts/engine-event.ts'
 import type { Log } from '../../core/contracts/log.ts'
 import { describeUnwritable } from '../../core/state/unwritable.ts'
@@ -10,7 +9,7 @@ import { createServiceManager, type ServiceManager } from '../../server/service-
 import { withMode } from '../control/report-mode.ts'
 import { type FollowedSource, withSource } from '../control/source-control.ts'
 import { stopServices } from '../execution/service-stop.ts'
-import { reportEnd } from '../rollout/rollout-report.ts'
+import { reportEnd, reportOutcome } from '../rollout/rollout-report.ts'
 import { controlSocketPath, type Session } from '../session/session.ts'
 import { controllerPurpose, takeWriterLock } from '../session/writer-lock.ts'
 import { createPassReport, type PassReport } from './pass-report.ts'
@@ -140,14 +139,13 @@ async function openController(
     },
   })
   closing.push(() => reconciliation.end())
-  const settled = async (until: AbortSignal): Promise<Pick<ApplyOutcome, 'revision'>> => {
-    const revision = source && (await abortable(source.rollout.settled(until), signal))
-    return revision ? { revision } : {}
+  const whenSettled = async (until = signal): Promise<void> => {
+    if (source) await abortable(source.rollout.settled(until), signal)
   }
-  const whenSettled = async (): Promise<void> => void (await settled(signal))
   const apply: FollowedSource['apply'] = async (wish, ways) => {
     const outcome = await reconciliation.control.apply(wish, ways)
-    return { ...outcome, ...(await settled(ways.signal)) }
+    await whenSettled(ways.signal)
+    return { ...outcome, ...(source && reportOutcome(source.rollout.status())) }
   }
   const asked = withMode(
     withSource(reconciliation.control, session, ask => source && ask({ ...source, apply, whenSettled })),

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 import type { Log } from '../../core/contracts/log.ts'
-import type { SourceStatus } from '../../core/contracts/source-status.ts'
+import { findUntold, type SourceStatus, type WaitingRevision } from '../../core/contracts/source-status.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import { abortable } from '../../host/abortable.ts'
 import type { Clock } from '../../host/clock.ts'
@@ -95,6 +95,7 @@ export function followSource(
   let failures = 0
   let timer: Disposable | undefined
   let told = source.status().condition
+  let toldWaiting: WaitingRevision | undefined
   /** One that has not begun yet answers for all who ask meanwhile. */
   let waiting: Promise<SourceStatus> | undefined
 
@@ -127,11 +128,13 @@ export function followSource(
   }
 
   /** A failure once, until it is another one or over. */
-  function tell({ condition, revision, url }: SourceStatus, hasChanged: boolean): void {
+  function tell(status: SourceStatus, hasChanged: boolean): void {
+    const { condition, revision, url } = status
     if (revision && hasChanged) {
       const { commit, subject, author } = revision
       log.info({ commit, author }, `revision ${commit.slice(0, 12)} is in force: ${subject}`)
     }
+    tellWaiting(findUntold(status))
     if (condition.reason === told.reason && condition.message === told.message) return
     const hadFailed = told.reason !== 'UpToDate' && told.reason !== 'Pending'
     told = condition
@@ -139,6 +142,14 @@ export function followSource(
       const rest = revision ? `${revision.commit.slice(0, 12)} stays in force` : 'no revision is in force yet'
       log.warn({ reason: condition.reason }, `cannot follow ${url}: ${condition.message}; ${rest}`)
     } else if (hadFailed && !hasChanged) log.info({}, `${url} is followed again`)
+  }
+
+  function tellWaiting(waiting: WaitingRevision | undefined): void {
+    if (waiting && (waiting.commit !== toldWaiting?.commit || waiting.message !== toldWaiting.message)) {
+      const { commit, message } = waiting
+      log.warn({ commit }, `revision ${commit.slice(0, 12)} waits: ${message}`)
+    }
+    toldWaiting = waiting
   }
 
   request()

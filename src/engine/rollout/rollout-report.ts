@@ -1,5 +1,12 @@
 import { basename } from 'node:path'
-import type { RevisionOutcome, RevisionReport, RolloutStatus } from '../../core/contracts/source-status.ts'
+import type { ApplyOutcome } from '../../core/contracts/apply-outcome.ts'
+import {
+  findUntold,
+  type RevisionOutcome,
+  type RevisionReport,
+  type RolloutStatus,
+  type SourceStatus,
+} from '../../core/contracts/source-status.ts'
 import { factsOf } from '../../source/source-report.ts'
 import type { Session } from '../session/session.ts'
 import type { Judgement } from './judgement.ts'
@@ -27,6 +34,13 @@ export function reportRollout(
       ...(state.pinned !== undefined && { isPinned: true }),
     },
   }
+}
+
+/** What `reeve apply` has to tell of the source: the outcome, and a newer revision that waits although nobody has chosen this one. */
+export function reportOutcome(status: SourceStatus): Pick<ApplyOutcome, 'revision' | 'waiting'> {
+  const { rollout: revision } = status
+  const waiting = revision?.isPinned ? undefined : findUntold(status)
+  return { ...(revision && { revision }), ...(waiting && { waiting }) }
 }
 
 /** The end of a revision, for metrics. Undefined: it has none yet. */

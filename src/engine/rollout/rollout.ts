@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 import type { EngineEvent } from '../../core/contracts/engine-event.ts'
-import type { RevisionReport, RolloutStatus, SourceStatus } from '../../core/contracts/source-status.ts'
+import type { RevisionReport, SourceStatus } from '../../core/contracts/source-status.ts'
 import { rulesFor } from '../../core/model/rollout.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import type { RolloutGate } from '../../core/reconcile/rollout-turn.ts'
@@ -53,8 +53,8 @@ export interface Rollout {
   noted(event: EngineEvent): void
   /** It has been stalled for `progressDeadline`: nobody is to wait for it any more. */
   isStuck(): boolean
-  /** Resolves once nothing is under way, or it is stuck, with what became of the newest revision. Undefined: there is none. */
-  settled(signal: AbortSignal): Promise<RolloutStatus | undefined>
+  /** Resolves once nothing is under way, or it is stuck. */
+  settled(signal: AbortSignal): Promise<void>
   /** Puts a revision into force and keeps it there. Absent: the newest healthy one before. Throws ReeveError `not-found`. */
   pin(revision?: string): Promise<RevisionReport>
   /** Lets the newest revision come into force at the next sync. `retries`: also one that has failed here. */
@@ -289,7 +289,6 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
     noted: store.noted,
     async settled(until) {
       if (!isReporting) await store.settled(until, stall.isStuck)
-      return reportRollout(store.state(), last).rollout
     },
     pin: wanted => inTurn(() => pin(wanted)),
     goOn(ways) {

@@ -123,6 +123,7 @@ describe('a commit is not applied', () => {
       reason: 'Untrusted',
       message: `commit ${bad.slice(0, 12)} (Bad, by Ada Author <ada@example.org>) is not trusted: ${problem}`,
     })
+    expect(source.status().waiting).toMatchObject({ commit: bad, subject: 'Bad' })
     // Not even below a signed one.
     lab.commit({ 'web.yaml': 'c' }, { signer: ada })
     expect((await conditionAfter(source)).message).toContain(`commit ${bad.slice(0, 12)}`)

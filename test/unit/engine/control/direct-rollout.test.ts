@@ -17,7 +17,10 @@ function createLab(judged: () => void, signal = new AbortController().signal) {
   const ground: DirectSettling = {
     rollout: {
       source: { revision: () => undefined },
-      status: () => ({ rollout: { commit: 'a', subject: '', outcome: 'Progressing', since: '' } }),
+      status: () => ({
+        rollout: { commit: 'a', subject: '', outcome: 'Progressing', since: '' },
+        condition: { reason: 'UpToDate', message: '', since: '' },
+      }),
       judge: async () => judged(),
       isBusy: () => true,
       isOpen: () => true,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { SourceStatus } from '../../../../src/core/contracts/source-status.ts'
+import type { SourceStatus, WaitingRevision } from '../../../../src/core/contracts/source-status.ts'
 import { followSource, type SourceSync } from '../../../../src/engine/controller/source-sync.ts'
 import type { GitSource } from '../../../../src/source/git-source.ts'
 import { createManualClock, type ManualClock } from '../../../tools/manual-clock.ts'
@@ -20,6 +20,7 @@ interface Answer {
   readonly reason: string
   readonly message: string
   readonly commit?: string
+  readonly waiting?: WaitingRevision
 }
 
 /** Source with the answers that the test wants; `hold`: delayed until it resolves. */
@@ -36,6 +37,7 @@ function openLab(first: Answer, hold?: Promise<void>): Lab {
     wanted: 'branch main',
     fetchedAt: null,
     condition: { ...condition, since: '' },
+    ...(next.waiting && { waiting: next.waiting }),
     ...(commit !== undefined && {
       revision: {
         commit,
@@ -120,6 +122,21 @@ test('a failure is logged once, retried ever more rarely, and its end is logged'
     'warn cannot follow https://example.org/hosts.git: Connection refused; aaaaaaaaaaaa stays in force',
     'info https://example.org/hosts.git is followed again',
   ])
+})
+
+test('a revision that waits is logged once, unless a condition says why', async () => {
+  const waiting = { commit: 'b'.repeat(40), subject: 'Break web', message: 'its manifests are not valid' }
+  const lab = openLab({ ...good('a'.repeat(40)), waiting })
+  await lab.clock.advance(0)
+  await lab.clock.advance(60_000)
+  expect(lab.lines.slice(1)).toEqual(['warn revision bbbbbbbbbbbb waits: its manifests are not valid'])
+  lab.answer({ ...good('a'.repeat(40)), waiting: { ...waiting, message: 'it failed on this host' } })
+  await lab.clock.advance(60_000)
+  expect(lab.lines.slice(2)).toEqual(['warn revision bbbbbbbbbbbb waits: it failed on this host'])
+  const message = 'commit b is not trusted'
+  lab.answer({ reason: 'Untrusted', message, commit: 'a'.repeat(40), waiting: { ...waiting, message } })
+  await lab.clock.advance(60_000)
+  expect(lab.lines.slice(3)).toEqual([expect.stringContaining('cannot follow')])
 })
 
 test.each(['Untrusted', 'NotFastForward', 'TreeRefused'])(
