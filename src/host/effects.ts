@@ -9,6 +9,7 @@ type EffectKind =
   | 'append-file'
   | 'remove-file' // also of a temporary dotfile that a crash left behind
   | 'make-link'
+  | 'link-file' // another name of the same file
   | 'write-pipe'
   | 'make-directory'
   | 'remove-directory'

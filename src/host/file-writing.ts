@@ -7,6 +7,7 @@ import { openOutput } from './detached-process.ts'
 import type { Perform } from './effects.ts'
 import { createFailure, errnoOf, isAbsence } from './failure.ts'
 import { readLinkTarget } from './file-reading.ts'
+import { reuseFiles } from './file-reuse.ts'
 import { type OpenedDirectory, openDirectory } from './opened-directory.ts'
 
 /** The part of `WriteHost` that changes files; see there. */
@@ -14,6 +15,7 @@ export type FileWriting = Pick<
   WriteHost,
   | 'writeFile'
   | 'writeFiles'
+  | 'reuseFiles'
   | 'appendFile'
   | 'moveFile'
   | 'makeLink'
@@ -37,6 +39,13 @@ export function createFileWriting(perform: Perform): FileWriting {
       } catch (error) {
         const [first = { path: '' }] = files
         throw createFailure(`write ${first.path} and ${files.length - 1} more`, error, first)
+      }
+    },
+    reuseFiles(from, files) {
+      try {
+        return reuseFiles(from, files, perform)
+      } catch (error) {
+        throw createFailure(`link files of ${from}`, error, { path: from })
       }
     },
     appendFile: (path, content, { mode }) =>

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import type { ReadHost, WriteHost } from '../core/contracts/host.ts'
+import type { FileToWrite, ReadHost, WriteHost } from '../core/contracts/host.ts'
 import { ReeveError } from '../core/reeve-error.ts'
 import { makeOwnDirectory } from './own-directory.ts'
 
@@ -11,6 +11,7 @@ export type ScratchHost = ReadHost &
     | 'makeDirectory'
     | 'writeFile'
     | 'writeFiles'
+    | 'reuseFiles'
     | 'moveFile'
     | 'makeLink'
     | 'removeFile'
@@ -32,13 +33,15 @@ export function openScratch(host: ScratchHost): Scratch {
     if (path.startsWith(`${directory}/`) && !path.includes('/../')) return path
     throw new ReeveError('internal', `${path} is outside of the temporary directory ${directory}`)
   }
+  const within = (file: FileToWrite): FileToWrite => ({ ...file, path: inside(file.path) })
   return {
     directory,
     host: {
       ...host,
       makeDirectory: (path, options) => host.makeDirectory(inside(path), options),
       writeFile: (path, content, options) => host.writeFile(inside(path), content, options),
-      writeFiles: async files => host.writeFiles(files.map(file => ({ ...file, path: inside(file.path) }))),
+      writeFiles: async files => host.writeFiles(files.map(within)),
+      reuseFiles: (from, files) => host.reuseFiles(from, files.map(within)),
       moveFile: (from, to) => host.moveFile(inside(from), inside(to)),
       makeLink: (path, target) => host.makeLink(inside(path), target),
       removeFile: path => host.removeFile(inside(path)),

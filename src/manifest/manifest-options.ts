@@ -6,6 +6,7 @@ import type { SupervisorManifest } from './manifest-set.ts'
 import type { SourcePlaces } from './parse/config-source.ts'
 import type { ParseCache } from './parse/parse-cache.ts'
 import type { ManifestFiles } from './read/manifest-files.ts'
+import type { ReadingMemory } from './read/manifest-reader.ts'
 
 /** A provider's JSON Schemas, and what it says of outputs; see `Capabilities`. */
 export interface NativeSchemas extends SourcePlaces {
@@ -46,6 +47,8 @@ export interface ManifestOptions {
   readonly insecurePermissions?: boolean | undefined
   /** Parse cache of earlier readings. Default: none. */
   readonly parseCache?: ParseCache | undefined
+  /** What readings of this directory have in common. Default: each source has its own. */
+  readonly memory?: ReadingMemory | undefined
   /** Default: the local file system. */
   readonly files?: ManifestFiles | undefined
 }

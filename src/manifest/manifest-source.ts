@@ -34,6 +34,7 @@ export function createManifestSource(options: ManifestOptions): ManifestSource {
     missing: options.missing ?? missingDirectory(options.directory, options.directoryOrigin),
     files: options.files ?? localFiles,
     parseCache: options.parseCache,
+    memory: options.memory,
     ...(options.runsAsRoot === true && options.insecurePermissions !== true && { trustedUser: 0 }),
   })
   const resolver = createFacilityResolver(options)

@@ -32,7 +32,9 @@ export function createExportedRevisions(
     has: commit => host.facts(directoryOf(commit))?.kind === 'directory',
     async add({ commit, tree }, signal) {
       host.makeDirectory(revisions, { mode: 0o700 })
-      await exportRevision(repository, { tree, directory: directoryOf(commit) }, host, signal)
+      const inForce = host.readLink(manifestsLink(directory))
+      const like = inForce === undefined ? {} : { like: join(directory, inForce) }
+      await exportRevision(repository, { tree, directory: directoryOf(commit), ...like }, host, signal)
     },
     switchTo(commit) {
       const link = manifestsLink(directory)

@@ -67,12 +67,23 @@ export function remoteGit(
     : { command, environment }
 }
 
-function build(args: readonly string[], own: readonly string[], options: GitCommandOptions): GitCommand {
+/** Two local commands: what the first writes is the input of the second, whose end is that of both. */
+export function pipedGit(first: readonly string[], second: readonly string[], options: GitCommandOptions): GitCommand {
+  const pipe = [first, second].map(args => ['"$@"', ...args.map(shellWord)].join(' ')).join(' | ')
+  return build([], settings, options, pipe)
+}
+
+function build(
+  args: readonly string[],
+  own: readonly string[],
+  options: GitCommandOptions,
+  run = 'exec "$@"',
+): GitCommand {
   const { repository, home, searchPath, fileLimit, memoryLimit, alternate } = options
   // In blocks of 512 bytes: a larger file ends its writer.
   const files = `ulimit -f ${Math.ceil(fileLimit / 512)}`
   const memory = memoryLimit === undefined ? '' : ` && ulimit -v ${Math.ceil(memoryLimit / 1024)}`
-  const limit = `${files}${memory} && exec "$@"`
+  const limit = `${files}${memory} && ${run}`
   const place = repository === undefined ? [] : [`--git-dir=${repository}`]
   const git = ['git', ...place, '--no-pager', ...own.flatMap(setting => ['-c', setting]), ...args]
   return {

@@ -42,12 +42,13 @@ export function parseBatch(output: Uint8Array): BatchAnswer[] {
   while (at < bytes.length) {
     const end = bytes.indexOf(10, at)
     if (end === -1) throw corrupt('its answer ends early')
-    const [id = '', type = '', size] = bytes.toString('latin1', at, end).split(' ')
+    const line = bytes.toString('latin1', at, end)
     at = end + 1
-    if (type === 'missing') {
-      answers.push({ missing: id })
+    if (line.endsWith(' missing')) {
+      answers.push({ missing: line.slice(0, -' missing'.length) })
       continue
     }
+    const [id = '', type = '', size] = line.split(' ')
     const length = Number(size)
     if (!isObjectType(type) || !Number.isSafeInteger(length)) throw corrupt(`it said: ${id} ${type}`)
     if (at + length >= bytes.length) throw corrupt('its answer ends early')

@@ -1,12 +1,12 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ContainedRunResult } from '../core/contracts/runs.ts'
 import type { GitUrl } from '../core/model/git-url.ts'
 import type { GitAccess } from '../core/model/source-configuration.ts'
-import { messageOf, ReeveError } from '../core/reeve-error.ts'
+import { messageOf } from '../core/reeve-error.ts'
 import type { ScratchHost } from '../host/scratch.ts'
-import { type GitCommand, type GitCommandOptions, localGit, remoteGit } from './git-command.ts'
-import { classifyFailure } from './git-failure.ts'
+import { type GitCommandOptions, localGit, pipedGit, remoteGit } from './git-command.ts'
 import { type BatchAnswer, type GitObject, parseBatch } from './git-object.ts'
+import { createGitRunner } from './git-runner.ts'
 import { parseReferences, type RemoteReference } from './remote-reference.ts'
 import { removeLocks, removeTree } from './removal.ts'
 import { defaultLimits, type RepositoryLimits } from './repository-limits.ts'
@@ -26,8 +26,8 @@ export interface GitRepositoryOptions {
 }
 
 /**
- * A bare copy of a repository, of which only Reeve knows. It holds the commits that were fetched, not their files: those of a
- * revision are fetched when it is exported. It can be deleted at any time: what is missing is fetched again.
+ * A bare copy of a repository, of which only Reeve knows. It holds the commits that were fetched, and of their files only small ones: those of
+ * a revision that are missing are fetched when it is exported. It can be deleted at any time: what is missing is fetched again.
  */
 export interface GitRepository {
   /** The references of these names (patterns as in `git ls-remote`), as the server has them now, and what its HEAD names. */
@@ -46,8 +46,10 @@ export interface GitRepository {
   fetchFiles(ids: readonly string[], signal: AbortSignal): Promise<void>
   /** The commit with this id, or with an id that begins so. Undefined: it isn't here, or there are several. */
   find(id: string, signal: AbortSignal): Promise<string | undefined>
-  /** What is there of these, in that order, each checked against its id. */
-  read(ids: readonly string[], signal: AbortSignal): Promise<readonly BatchAnswer[]>
+  /** What is there of these, in that order, each checked against its id. Names are ids, or as git knows them: `COMMIT:PATH`. */
+  read(names: readonly string[], signal: AbortSignal): Promise<readonly BatchAnswer[]>
+  /** What is there of a tree and all below it, each once and checked against its id; what isn't there is named at least where it is a file. */
+  readTree(tree: string, signal: AbortSignal): Promise<readonly BatchAnswer[]>
   /** Writes an object. */
   put(object: GitObject, signal: AbortSignal): Promise<void>
   /** Those that lead from one commit to another, the oldest first; `isLine`: by first parents only. */
@@ -62,8 +64,13 @@ export interface GitRepository {
   reset(): boolean
 }
 
+/** Files up to this size come along with new commits, which saves asking for those of the manifests. */
+const smallFile = '16k'
+
 const candidate = 'refs/reeve/candidate'
 const current = 'refs/reeve/current'
+
+const readObjects = ['cat-file', '--batch', '--buffer']
 
 export function createGitRepository(options: GitRepositoryOptions): GitRepository {
   const { directory, host, url, access, alternate, searchPath } = options
@@ -74,6 +81,7 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     ...{ repository, home, searchPath, fileLimit: limits.pack },
     ...(alternate !== undefined && { alternate }),
   }
+  const { run, expectDone, failure } = createGitRunner({ host, home, url, limits })
   let isPrepared = false
   /** Nothing has been kept in it yet. */
   let isFresh = false
@@ -81,45 +89,6 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
   let isPartial = true
   let lastReference = 'HEAD'
   let isSha256 = alternate !== undefined && hasSha256(host.readText(join(alternate, 'config')) ?? '')
-
-  async function run(
-    { command, environment }: GitCommand,
-    signal: AbortSignal,
-    { timeout = limits.command, input }: { timeout?: number; input?: string | Uint8Array } = {},
-  ): Promise<ContainedRunResult> {
-    try {
-      return await host.runContained(command, {
-        environment,
-        directory: home,
-        signal,
-        timeout,
-        outputLimit: limits.output,
-        ...(input === undefined ? {} : { input }),
-      })
-    } catch (error) {
-      if (!(error instanceof ReeveError) || error.code !== 'failed') throw error
-      const isLate = error.message.includes('did not end within')
-      const message = isLate ? `git did not end within ${timeout / 1000} s` : messageOf(error)
-      throw new SourceError(isLate ? 'TimedOut' : 'TooLarge', message)
-    }
-  }
-
-  async function expectDone(
-    git: GitCommand,
-    signal: AbortSignal,
-    options?: { timeout?: number; input?: string | Uint8Array },
-  ): Promise<Uint8Array> {
-    const { exitCode, stdout, stderr } = await run(git, signal, options)
-    if (exitCode === 0) return stdout
-    throw failure(exitCode, stderr)
-  }
-
-  function failure(exitCode: number, stderr: string): SourceError {
-    // A shell's word for git being missing, and for its end by SIGXFSZ.
-    if (exitCode === 127) return new SourceError('FetchFailed', 'there is no program git; install it')
-    const { reason, message } = classifyFailure(exitCode === 153 ? `${stderr}\nFile size limit exceeded` : stderr)
-    return new SourceError(reason, `${url.text}: ${message}`)
-  }
 
   /** Made where there is none. What a killed git has left behind would make every later one fail. */
   async function prepare(signal: AbortSignal): Promise<void> {
@@ -178,9 +147,13 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     return exitCode === 0 ? decode(stdout).trim() : undefined
   }
 
-  async function runFetch(args: readonly string[], signal: AbortSignal, input?: string): Promise<ContainedRunResult> {
+  async function runFetch(
+    args: readonly string[],
+    signal: AbortSignal,
+    { input, files = 'none' }: { input?: string; files?: string } = {},
+  ): Promise<ContainedRunResult> {
     const common = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-show-forced-updates']
-    const filter = isPartial ? ['--filter=blob:none'] : ['--no-filter']
+    const filter = isPartial ? [`--filter=blob:${files}`] : ['--no-filter']
     const negotiation = input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']
     const git = remoteGit([...negotiation, ...common, ...filter, ...args], url, access, command)
     try {
@@ -190,18 +163,34 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     }
   }
 
-  async function expectFetched(args: readonly string[], signal: AbortSignal): Promise<void> {
-    const { exitCode, stderr } = await runFetch(args, signal)
+  async function expectFetched(args: readonly string[], signal: AbortSignal, files?: string): Promise<void> {
+    const { exitCode, stderr } = await runFetch(args, signal, files === undefined ? {} : { files })
     if (exitCode !== 0) throw failure(exitCode, stderr)
   }
 
-  /** After the copy was lost: later commits connect to the one in force only if that is there. */
-  async function fetchBase(commit: string, signal: AbortSignal): Promise<void> {
-    if ((await resolve(commit, signal)) !== undefined) return
+  function readReference(name: string): string | undefined {
+    return host.readText(join(repository, name))?.trim()
+  }
+
+  /**
+   * After the copy was lost: later commits connect to the one in force only if that is there. True: it is. False: the server doesn't have it
+   * any more, or gives only what a reference leads to.
+   */
+  async function fetchBase(commit: string, signal: AbortSignal): Promise<boolean> {
+    if (readReference(current) === commit || (await resolve(commit, signal)) !== undefined) return true
     const { exitCode, stderr } = await runFetch(['--depth=1', 'origin', `+${commit}:${current}`], signal)
-    // The server doesn't have it any more, or gives only what a reference leads to.
-    if (exitCode === 0 || /unadvertised object|not our ref|couldn't find remote ref/i.test(stderr)) return
+    if (exitCode === 0) return true
+    if (/unadvertised object|not our ref|couldn't find remote ref/i.test(stderr)) return false
     throw failure(exitCode, stderr)
+  }
+
+  async function parse(output: Promise<Uint8Array>): Promise<readonly BatchAnswer[]> {
+    const bytes = await output
+    try {
+      return parseBatch(bytes)
+    } catch (error) {
+      throw new SourceError('Corrupt', messageOf(error))
+    }
   }
 
   return {
@@ -217,11 +206,14 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     async fetch(reference, base, signal) {
       await prepare(signal)
       lastReference = reference
-      if (base !== undefined) await fetchBase(base, signal)
+      const isBased = base !== undefined && (await fetchBase(base, signal))
       // Later fetches are plain: exactly the new commits come, or, without the base, all of them; so it is known what descends from it.
       const depth = base === undefined ? ['--depth=1'] : []
-      await expectFetched([...depth, 'origin', `+${reference}:${candidate}`], signal)
-      const commit = await resolve(candidate, signal)
+      const files = isBased ? `limit=${smallFile}` : 'none'
+      await expectFetched([...depth, 'origin', `+${reference}:${candidate}`], signal, files)
+      // A branch leads to a commit itself.
+      const isBranch = reference.startsWith('refs/heads/')
+      const commit = (isBranch ? readReference(candidate) : undefined) ?? (await resolve(candidate, signal))
       if (commit !== undefined) return commit
       throw new SourceError('ReferenceNotFound', `${url.text}: ${reference} leads to no commit`)
     },
@@ -239,7 +231,7 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
     async fetchFiles(ids, signal) {
       if (ids.length === 0) return
       await prepare(signal)
-      const { exitCode, stderr } = await runFetch(['--stdin', 'origin'], signal, `${ids.join('\n')}\n`)
+      const { exitCode, stderr } = await runFetch(['--stdin', 'origin'], signal, { input: `${ids.join('\n')}\n` })
       if (exitCode === 0) return
       if (!/unadvertised object|not our ref/i.test(stderr)) throw failure(exitCode, stderr)
       // Plain servers, most over SSH, give only what a reference leads to.
@@ -247,16 +239,18 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
       await expectFetched(['--refetch', '--depth=1', 'origin', `+${lastReference}:${candidate}`], signal)
     },
 
-    async read(ids, signal) {
+    async read(names, signal) {
       await prepare(signal)
-      if (ids.length === 0) return []
-      const git = localGit(['cat-file', '--batch', '--buffer'], command)
-      const output = await expectDone(git, signal, { input: `${ids.join('\n')}\n` })
-      try {
-        return parseBatch(output)
-      } catch (error) {
-        throw new SourceError('Corrupt', messageOf(error))
-      }
+      if (names.length === 0) return []
+      return parse(expectDone(localGit(readObjects, command), signal, { input: `${names.join('\n')}\n` }))
+    },
+
+    async readTree(tree, signal) {
+      await prepare(signal)
+      const list = ['rev-list', '--objects', '--no-object-names', '--missing=print', tree]
+      const answers = await parse(expectDone(pipedGit(list, readObjects, command), signal))
+      // `--missing=print` marks ids.
+      return answers.map(answer => ('missing' in answer ? { missing: answer.missing.replace(/^\?/, '') } : answer))
     },
 
     async put({ type, content }, signal) {
@@ -283,7 +277,8 @@ export function createGitRepository(options: GitRepositoryOptions): GitRepositor
 
     async keep(commit, signal) {
       await prepare(signal)
-      await expectDone(localGit(['update-ref', current, commit], command), signal)
+      host.makeDirectory(join(repository, dirname(current)), { mode: 0o700 })
+      host.writeFile(join(repository, current), `${commit}\n`, { mode: 0o600 })
       isFresh = false
     },
 

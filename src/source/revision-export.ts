@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { ScratchHost } from '../host/scratch.ts'
-import type { GitObject, TreeEntry } from './git-object.ts'
+import type { BatchAnswer, GitObject, TreeEntry } from './git-object.ts'
 import { type CommitFacts, parseCommit, parseTree } from './git-object.ts'
 import type { GitRepository } from './git-repository.ts'
 import { removeTree } from './removal.ts'
@@ -22,7 +22,7 @@ export interface CommitReading {
 }
 
 export async function readFacts(repository: GitRepository, commit: string, signal: AbortSignal): Promise<CommitFacts> {
-  return parseCommit(await readObject(repository, commit, 'commit', signal))
+  return parseCommit(expectObject(objectsOf(await repository.read([commit], signal)), commit, 'commit'))
 }
 
 /** Reads a commit and finds the directory of its manifests. Throws SourceError `ReferenceNotFound` where it has no directory `path`. */
@@ -31,42 +31,13 @@ export async function readCommit(
   { commit, path }: { readonly commit: string; readonly path: string },
   signal: AbortSignal,
 ): Promise<CommitReading> {
-  const facts = await readFacts(repository, commit, signal)
-  return { facts, tree: await findDirectory(repository, { commit, path, tree: facts.tree }, signal) }
-}
-
-/**
- * Writes the directory of a commit's manifests into a directory of that name, byte for byte, through no worktree, attribute or filter. The
- * directory appears under its name when it is whole. Every object is checked against its id, from the commit down.
- *
- * Throws SourceError: `TreeRefused` for what isn't exported, `TooLarge`.
- */
-export async function exportRevision(
-  repository: GitRepository,
-  { tree, directory }: { readonly tree: string; readonly directory: string },
-  host: ScratchHost,
-  signal: AbortSignal,
-): Promise<void> {
-  const entries = await listEntries(repository, tree, signal)
-  const contents = await readContents(repository, entries, signal)
-  const partial = `${directory}.partial`
-  removeTree(partial, host)
-  host.makeDirectory(partial, { mode: 0o700 })
-  for (const entry of entries)
-    if (entry.kind === 'directory') host.makeDirectory(join(partial, entry.path), { mode: 0o700 })
-  await writeContents(partial, entries, contents, host)
-  removeTree(directory, host)
-  host.moveFile(partial, directory)
-}
-
-async function findDirectory(
-  repository: GitRepository,
-  { commit, path, tree }: { readonly commit: string; readonly path: string; readonly tree: string },
-  signal: AbortSignal,
-): Promise<string> {
-  let found = tree
-  for (const part of path.split('/').filter(word => word !== '' && word !== '.')) {
-    const entries = parseTree(await readObject(repository, found, 'tree', signal))
+  const parts = path.split('/').filter(word => word !== '' && word !== '.')
+  const way = ['', ...parts].map((_, depth) => `${commit}:${parts.slice(0, depth).join('/')}`)
+  const objects = objectsOf(await repository.read([commit, ...way], signal))
+  const facts = parseCommit(expectObject(objects, commit, 'commit'))
+  let tree = facts.tree
+  for (const part of parts) {
+    const entries = parseTree(expectObject(objects, tree, 'tree'))
     const entry = entries.find(({ name, mode }) => name === part && mode === '40000')
     if (!entry) {
       throw new SourceError(
@@ -74,50 +45,70 @@ async function findDirectory(
         `commit ${commit.slice(0, 12)} has no directory ${path}; correct \`path\``,
       )
     }
-    found = entry.id
+    tree = entry.id
   }
-  return found
+  return { facts, tree }
 }
 
-async function readObject(
+/**
+ * Writes the directory of a commit's manifests into a directory of that name, byte for byte, through no worktree, attribute or filter. The
+ * directory appears under its name when it is whole. Every object is checked against its id, from the commit down. `like`: an earlier export,
+ * which has most of the files already.
+ *
+ * Throws SourceError: `TreeRefused` for what isn't exported, `TooLarge`.
+ */
+export async function exportRevision(
   repository: GitRepository,
-  id: string,
-  type: GitObject['type'],
+  { tree, directory, like }: { readonly tree: string; readonly directory: string; readonly like?: string },
+  host: ScratchHost,
   signal: AbortSignal,
-): Promise<GitObject> {
-  const [answer] = await repository.read([id], signal)
-  if (answer && 'type' in answer && answer.type === type) return answer
+): Promise<void> {
+  const objects = objectsOf(await repository.readTree(tree, signal))
+  const entries = listEntries(objects, tree)
+  const contents = await readContents(repository, entries, objects, signal)
+  const partial = `${directory}.partial`
+  removeTree(partial, host)
+  host.makeDirectory(partial, { mode: 0o700 })
+  for (const entry of entries)
+    if (entry.kind === 'directory') host.makeDirectory(join(partial, entry.path), { mode: 0o700 })
+  await writeContents({ root: partial, like }, entries, contents, host)
+  removeTree(directory, host)
+  host.moveFile(partial, directory)
+}
+
+type Objects = ReadonlyMap<string, GitObject>
+
+function objectsOf(answers: readonly BatchAnswer[]): Map<string, GitObject> {
+  return new Map(answers.flatMap(answer => ('type' in answer ? [[answer.id, answer]] : [])))
+}
+
+function expectObject(objects: Objects, id: string, type: GitObject['type']): GitObject {
+  const found = objects.get(id)
+  if (found?.type === type) return found
   throw new SourceError('Corrupt', `the local copy of the repository lacks ${type} ${id}`)
 }
 
-/** All that is in the tree, level by level: one command each. */
-async function listEntries(repository: GitRepository, root: string, signal: AbortSignal): Promise<ExportedEntry[]> {
+/** All that is in the tree, level by level: no object is looked at more often than it stands somewhere. */
+function listEntries(objects: Objects, root: string): ExportedEntry[] {
   const entries: ExportedEntry[] = []
   let level: { readonly path: string; readonly id: string }[] = [{ path: '', id: root }]
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > treeLimits.depth) {
       throw new SourceError('TreeRefused', `directories stand in one another more than ${treeLimits.depth} deep`)
     }
-    const trees = await readAll(
-      repository,
-      level.map(({ id }) => id),
-      signal,
-    )
     const next: typeof level = []
-    level.forEach(({ path, id }) => {
-      const tree = trees.get(id)
-      if (tree?.type !== 'tree') throw new SourceError('Corrupt', `the local copy of the repository lacks tree ${id}`)
-      for (const entry of parseTree(tree)) {
+    for (const { path, id } of level) {
+      for (const entry of parseTree(expectObject(objects, id, 'tree'))) {
         const found = accept(entry, path)
         entries.push(found)
         if (found.kind === 'directory') next.push(found)
       }
-    })
-    if (entries.length > treeLimits.files) {
-      throw new SourceError(
-        'TreeRefused',
-        `there are more than ${treeLimits.files} files; name a directory in \`path\``,
-      )
+      if (entries.length > treeLimits.files) {
+        throw new SourceError(
+          'TreeRefused',
+          `there are more than ${treeLimits.files} files; name a directory in \`path\``,
+        )
+      }
     }
     level = next
   }
@@ -130,48 +121,36 @@ function accept(entry: TreeEntry, directory: string): ExportedEntry {
   return { path: join(directory, entry.name ?? ''), kind: found.kind, id: entry.id }
 }
 
-/** What is missing is fetched first: the repository has been fetched without files. */
+/** What is missing is fetched first: the repository has been fetched without files, or without large ones. */
 async function readContents(
   repository: GitRepository,
   entries: readonly ExportedEntry[],
+  objects: Objects,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, GitObject>> {
+): Promise<Objects> {
   const wanted = [...new Set(entries.flatMap(({ kind, id }) => (kind === 'directory' ? [] : [id])))]
-  const found = await repository.read(wanted, signal)
-  const missing = found.flatMap(answer => ('missing' in answer ? [answer.missing] : []))
+  const missing = wanted.filter(id => !objects.has(id))
   await repository.fetchFiles(missing, signal)
-  const contents = await readAll(repository, wanted, signal)
-  let bytes = 0
-  for (const { content } of contents.values()) bytes += content.byteLength
+  const contents = new Map([...objects, ...objectsOf(await repository.read(missing, signal))])
+  const bytes = wanted.reduce((sum, id) => sum + (contents.get(id)?.content.byteLength ?? 0), 0)
   if (bytes > treeLimits.bytes) {
     throw new SourceError('TooLarge', `its files are larger than ${treeLimits.bytes / 1024 / 1024} MiB together`)
   }
   return contents
 }
 
-async function readAll(
-  repository: GitRepository,
-  ids: readonly string[],
-  signal: AbortSignal,
-): Promise<Map<string, GitObject>> {
-  const objects = new Map<string, GitObject>()
-  for (const answer of await repository.read(ids, signal)) if ('type' in answer) objects.set(answer.id, answer)
-  return objects
-}
-
 /** Directory by directory, links last: nothing is written through one. */
 async function writeContents(
-  root: string,
+  { root, like }: { readonly root: string; readonly like: string | undefined },
   entries: readonly ExportedEntry[],
-  contents: ReadonlyMap<string, GitObject>,
+  contents: Objects,
   host: ScratchHost,
 ): Promise<void> {
   const byDirectory = new Map<string, { path: string; content: Uint8Array; mode: number }[]>()
   const links: { readonly path: string; readonly target: string }[] = []
   for (const { path, kind, id } of entries) {
     if (kind === 'directory') continue
-    const blob = contents.get(id)
-    if (blob?.type !== 'blob') throw new SourceError('Corrupt', `the local copy of the repository lacks blob ${id}`)
+    const blob = expectObject(contents, id, 'blob')
     if (kind === 'symlink') {
       const target = new TextDecoder().decode(blob.content)
       const problem = findLinkProblem(path, target)
@@ -184,6 +163,8 @@ async function writeContents(
     byDirectory.set(directory, files)
     files.push({ path: join(root, path), content: blob.content, mode: kind === 'program' ? 0o700 : 0o600 })
   }
-  for (const files of byDirectory.values()) await host.writeFiles(files)
+  for (const [directory, files] of byDirectory) {
+    await host.writeFiles(like === undefined ? files : host.reuseFiles(join(like, directory), files))
+  }
   for (const { path, target } of links) host.makeLink(join(root, path), target)
 }

@@ -222,6 +222,11 @@ export interface WriteHost extends ProbeHost {
    */
   writeFiles(files: readonly FileToWrite[]): Promise<void>
   /**
+   * For new files of one directory: links those that `from`, a directory of this user, has under the same name with the same content and mode.
+   * Returns the others, which are still to be written. Files that are linked must never be changed in place.
+   */
+  reuseFiles(from: string, files: readonly FileToWrite[]): readonly FileToWrite[]
+  /**
    * As `writeFile`, by a process with only the rights of a user other than root: for directories that this user can write, in which root
    * doesn't work therefore. The user owns the file; `gid` is one of their groups. Rejects with ReeveError after 30 s at the latest.
    */

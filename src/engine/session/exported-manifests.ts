@@ -1,5 +1,6 @@
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
+import type { ReadingMemory } from '../../manifest/read/manifest-reader.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -9,7 +10,7 @@ import type { Session } from './session.ts'
 export function readExported(
   { manifests, directory }: Pick<Session, 'manifests' | 'directory'>,
   readFrom: string,
-  inForce: string = directory,
+  { inForce = directory, memory }: { readonly inForce?: string; readonly memory?: ReadingMemory } = {},
 ): ManifestSet {
-  return loadManifests({ ...manifests, directory: inForce, readFrom })
+  return loadManifests({ ...manifests, directory: inForce, readFrom, memory })
 }

@@ -27,6 +27,16 @@ export interface ManifestReaderOptions {
   /** Only files of this user and root are trusted. Absent: all are. */
   readonly trustedUser?: number
   readonly parseCache?: ParseCache | undefined
+  readonly memory?: ReadingMemory | undefined
+}
+
+/** What readers of one directory have parsed, whichever of them: a file of the same name and content is not parsed again. */
+export interface ReadingMemory {
+  files: ReadonlyMap<string, Remembered>
+}
+
+export function createReadingMemory(): ReadingMemory {
+  return { files: new Map() }
 }
 
 /** Result of reading the directory, before files are checked against each other. */
@@ -59,7 +69,7 @@ interface Remembered {
 
 export function createManifestReader(options: ManifestReaderOptions): ManifestReader {
   const { directory, readFrom, files } = options
-  let remembered = new Map<string, Remembered>()
+  const memory = options.memory ?? createReadingMemory()
 
   function readOnce(): DirectoryReading {
     const snapshot = openManifestTree(readFrom, files, options.missing)
@@ -97,7 +107,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
       const content = readContent(snapshot, listed, reason => refuse(file, reason.code, reason.message))
       if (content === undefined) continue
       const readSource = createSourceReader(snapshot, listed, files, findInsecure)
-      const before = remembered.get(file)
+      const before = memory.files.get(file)
       const entry =
         before !== undefined && limit.fits(before.size) && isSame(before, content, readSource)
           ? before
@@ -114,7 +124,7 @@ export function createManifestReader(options: ManifestReaderOptions): ManifestRe
       manifests.push(entry.parsed)
     }
     const isStable = snapshot.isUnchanged()
-    if (isStable) remembered = next
+    if (isStable) memory.files = next
     return { root: snapshot.root, manifests, diagnostics, unknown, isStable }
   }
 

@@ -83,6 +83,8 @@ describe.runIf(isRoot)('S8: an operation of root on a path', () => {
           () => host.removeDirectory(path),
           () => host.moveFile(path, join(base, 'there')),
           () => host.moveFile(makeFile(join(base, 'here'), ''), path),
+          () => host.reuseFiles(place, [{ path: join(base, 'there'), content: 'x', mode: 0o644 }]),
+          () => host.reuseFiles(base, [{ path, content: 'x', mode: 0o644 }]),
           () => host.readProtectedFile(path),
           () => host.spawn(['/bin/true'], { environment: {}, output: path }),
         ]

@@ -61,6 +61,7 @@ test('E2: the handle for acting adds exactly the methods that write', () => {
     'removeFileAs',
     'request',
     'requestSocket',
+    'reuseFiles',
     'run',
     'runContained',
     'spawn',

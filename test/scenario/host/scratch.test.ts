@@ -23,6 +23,7 @@ test('E2: a scratch host writes in its own directory only, and nobody else can l
     expect(() => host.removeFile(path)).toThrow(/outside/)
     expect(() => host.removeDirectory(path)).toThrow(/outside/)
     await expect(host.writeFiles([{ path, content: 'x', mode: 0o600 }])).rejects.toThrow(/outside/)
+    expect(() => host.reuseFiles(directory, [{ path, content: 'x', mode: 0o600 }])).toThrow(/outside/)
   }
   scratch[Symbol.dispose]()
   expect([existsSync(directory), existsSync(outside)]).toEqual([false, false])

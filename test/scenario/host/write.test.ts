@@ -360,3 +360,41 @@ test('of several files none is replaced if a directory is missing, and nothing i
   expect(readdirSync(directory)).toEqual(['one'])
   expect(readFileSync(join(directory, 'one'), 'utf8')).toBe('old\n')
 })
+
+test('of new files, those that another directory has alike are linked, and the others are given back', () => {
+  const [from, to] = [join(directory, 'from'), join(directory, 'to')]
+  for (const path of [from, to]) mkdirSync(path)
+  const modes = { same: 0o600, tool: 0o700, longer: 0o600, other: 0o600 }
+  for (const [name, mode] of Object.entries(modes)) writeFileSync(join(from, name), name, { mode })
+  symlinkSync('same', join(from, 'link'))
+  const wanted = (name: string, content = name, mode = 0o600) => ({ path: join(to, name), content, mode })
+  const files = [
+    wanted('same'),
+    wanted('tool'),
+    wanted('longer', 'longest'),
+    wanted('other', 'OTHER'),
+    wanted('link', 'same'),
+    wanted('missing'),
+  ]
+  expect(host.reuseFiles(from, files)).toEqual(files.slice(1))
+  expect(readdirSync(to)).toEqual(['same'])
+  expect(statSync(join(to, 'same')).ino).toBe(statSync(join(from, 'same')).ino)
+  expect(host.reuseFiles(join(directory, 'nowhere'), files)).toBe(files)
+})
+
+test.runIf(isRoot)('what another user owns, or lies on another file system, is not linked', () => {
+  const [from, to] = [join(directory, 'from'), join(directory, 'to')]
+  for (const path of [from, to]) mkdirSync(path)
+  writeFileSync(join(from, 'theirs'), 'x', { mode: 0o600 })
+  lchownSync(join(from, 'theirs'), nobody, nobody)
+  const files = (name: string) => [{ path: join(to, name), content: 'x', mode: 0o600 }]
+  expect(host.reuseFiles(from, files('theirs'))).toEqual(files('theirs'))
+  const elsewhere = mkdtempSync('/dev/shm/reeve-')
+  try {
+    writeFileSync(join(elsewhere, 'far'), 'x', { mode: 0o600 })
+    expect(host.reuseFiles(elsewhere, files('far'))).toEqual(files('far'))
+  } finally {
+    rmSync(elsewhere, { recursive: true })
+  }
+  expect(readdirSync(to)).toEqual([])
+})

@@ -80,4 +80,22 @@ describe('an entry is exported or refused:', () => {
       (statSync(join(lab.sourceDirectory, 'current', path)).mode & 0o7777).toString(8)
     expect([mode('.'), mode('web.yaml'), mode('tools'), mode('tools/run')]).toEqual(['700', '600', '700', '700'])
   })
+
+  test('files that a commit leaves alone are those of the revision before, unless somebody has changed them', async () => {
+    using lab = createGitLab()
+    lab.commit({ 'a.yaml': 'a', 'deep/b.yaml': 'b', 'deep/c.yaml': 'c' })
+    const source = lab.open()
+    await source.sync(noSignal)
+    const inode = (path: string): number => statSync(join(lab.sourceDirectory, 'current', path)).ino
+    const before = ['a.yaml', 'deep/b.yaml', 'deep/c.yaml'].map(inode)
+    writeFileSync(join(lab.sourceDirectory, 'current/deep/b.yaml'), 'x')
+    lab.commit({ 'deep/c.yaml': 'C' })
+    await source.sync(noSignal)
+    expect(['a.yaml', 'deep/b.yaml', 'deep/c.yaml'].map(lab.read)).toEqual(['a', 'b', 'C'])
+    expect(['a.yaml', 'deep/b.yaml', 'deep/c.yaml'].map(path => before.includes(inode(path)))).toEqual([
+      true,
+      false,
+      false,
+    ])
+  })
 })

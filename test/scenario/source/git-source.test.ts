@@ -43,6 +43,27 @@ describe('a Git source', () => {
     expect(runs).toEqual([expect.stringMatching(/^run .* ls-remote /)])
   })
 
+  test('runs git five times for a commit with small files, and fetches large ones besides', async () => {
+    using lab = createGitLab()
+    lab.commit({ 'hosts/web.yaml': 'web', 'hosts/deep/er/api.yaml': 'api' })
+    const runs: string[] = []
+    const source = lab.open({
+      path: 'hosts',
+      onEffect({ kind, target }, phase) {
+        if (phase === 'before' && kind === 'run')
+          runs.push(/[ '](ls-remote|fetch|cat-file|merge-base|rev-list)[ ']/.exec(target)?.[1] ?? '')
+      },
+    })
+    await source.sync(noSignal)
+    runs.length = 0
+    lab.commit({ 'hosts/web.yaml': 'web 2' })
+    await source.sync(noSignal)
+    expect(runs.sort()).toEqual(['cat-file', 'fetch', 'ls-remote', 'merge-base', 'rev-list'])
+    lab.commit({ 'hosts/large': 'x'.repeat(100_000) })
+    await source.sync(noSignal)
+    expect([lab.read('web.yaml'), lab.read('large')?.length]).toEqual(['web 2', 100_000])
+  })
+
   test('exports only the named directory, and fetches no other files', async () => {
     using lab = createGitLab()
     lab.upstreamGit('config', 'uploadpack.allowAnySHA1InWant', 'true')
