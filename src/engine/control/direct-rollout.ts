@@ -14,7 +14,7 @@ export function lookWithout(
   { planRun, status }: { readonly planRun: PlanRun; readonly status: Status },
   applied: ApplyOutcome | undefined,
 ): Look {
-  const { plan, refresh, set } = planRun
+  const { plan, record, refresh, set } = planRun
   const work = new Set(plan.facilities.filter(({ steps }) => steps.length > 0).map(({ name }) => name))
   const failures = [...(applied?.failed ?? []), ...(applied?.notReady ?? [])]
   return {
@@ -23,7 +23,9 @@ export function lookWithout(
     commit: basename(set.revision),
     facilities: status.facilities,
     hasWork: name => work.has(name),
-    isHindered: refresh.snapshot.unavailable.size > 0 || refresh.targets.some(({ startProblems }) => startProblems),
+    hindered: new Set(refresh.targets.flatMap(({ facility, startProblems }) => (startProblems ? facility.name : []))),
+    unavailable: refresh.snapshot.unavailable,
+    applied: record.applied,
     failures: new Map(failures.map(({ facility, message }) => [facility, message])),
   }
 }

@@ -1,4 +1,5 @@
 import type { FacilityStatus } from '../../core/contracts/status.ts'
+import type { Facility } from '../../core/model/facility.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import type { RevisionRecord } from './revision-record.ts'
@@ -13,8 +14,12 @@ export interface Look {
   readonly facilities: readonly FacilityStatus[]
   /** There are steps for it that haven't begun, or its removal has not ended. */
   hasWork(facility: string): boolean
-  /** The host lacks what some facility's start needs, or one of its supervisors doesn't answer. */
-  readonly isHindered: boolean
+  /** Facilities whose start needs what the host lacks. */
+  readonly hindered: ReadonlySet<string>
+  /** Supervisors that don't answer, with the reason. */
+  readonly unavailable: ReadonlyMap<string, string>
+  /** Where each facility was applied last. */
+  readonly applied: ReadonlyMap<string, { readonly supervisor: string }>
   /** Why facilities failed in the pass before, besides what their status says. */
   readonly failures?: ReadonlyMap<string, string>
   /** Why services that are to be removed are not. Absent: nothing keeps them. */
@@ -22,13 +27,47 @@ export interface Look {
 }
 
 /** How each facility that the revision changes stands. */
-export function standingsOf(record: RevisionRecord, look: Look, declared: ReadonlySet<string>): Map<string, Standing> {
+export function standingsOf(
+  record: RevisionRecord,
+  look: Look,
+  declared: ReadonlyMap<string, Facility>,
+): Map<string, Standing> {
   const statuses = new Map(look.facilities.map(status => [status.name, status]))
-  const { failures, ...found } = look
+  const { applied, failures, removalProblem, unavailable } = look
+  const hindered = findHindered(look, declared)
   return new Map(
     record.changed.map(name => {
-      const [isDeclared, hasWork, failure] = [declared.has(name), look.hasWork(name), failures?.get(name)]
-      return [name, standingOf({ ...found, status: statuses.get(name), isDeclared, hasWork, failure })]
+      const supervisor = applied.get(name)?.supervisor ?? ''
+      const reason = unavailable.get(supervisor)
+      const standing = standingOf({
+        status: statuses.get(name),
+        isDeclared: declared.has(name),
+        hasWork: look.hasWork(name),
+        isHindered: hindered.has(name),
+        silence: reason === undefined ? undefined : `supervisor ${supervisor} is unavailable: ${reason}`,
+        failure: failures?.get(name),
+        removalProblem,
+      })
+      return [name, standing]
     }),
   )
+}
+
+/** Facilities that the host keeps from starting, and all that depend on one. */
+function findHindered({ applied, hindered, unavailable }: Look, declared: ReadonlyMap<string, Facility>): Set<string> {
+  const found = new Set<string>()
+  const isSilent = (supervisor: string | undefined): boolean => supervisor !== undefined && unavailable.has(supervisor)
+  const dependents = new Map<string, string[]>()
+  for (const { name, dependsOn } of declared.values()) {
+    for (const dependency of dependsOn) dependents.set(dependency, [...(dependents.get(dependency) ?? []), name])
+  }
+  function add(name: string): void {
+    if (found.has(name)) return
+    found.add(name)
+    for (const dependent of dependents.get(name) ?? []) add(dependent)
+  }
+  for (const { name, supervisor } of declared.values()) {
+    if (hindered.has(name) || isSilent(supervisor) || isSilent(applied.get(name)?.supervisor)) add(name)
+  }
+  return found
 }

@@ -231,7 +231,7 @@ export function openRollout(session: Session, options: RolloutOptions): Rollout 
   function evaluate(record: RevisionRecord, look: Look): Judgement {
     const declared = new Map(look.set.facilities.map(facility => [facility.name, facility]))
     const found = judge(progress, {
-      standings: standingsOf(record, look, new Set(declared.keys())),
+      standings: standingsOf(record, look, declared),
       rulesOf: name => rulesFor(rules, declared.get(name)?.rollout),
       progressDeadline: rules.progressDeadline,
       now: clock.elapsed(),

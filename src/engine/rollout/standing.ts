@@ -20,8 +20,10 @@ export interface StandingInput {
   readonly isDeclared: boolean
   /** There are steps for it that haven't begun, or its removal has not ended. */
   readonly hasWork: boolean
-  /** The host lacks what its start needs. */
+  /** The host lacks what its start needs, or that of a facility that it depends on. */
   readonly isHindered: boolean
+  /** Why its supervisor doesn't answer, so that it may still be there. Absent: it does. */
+  readonly silence?: string | undefined
   /** Why it failed in the pass before. Absent: it didn't, as far as is known. */
   readonly failure?: string | undefined
   /** Why what is to be removed isn't. */
@@ -38,8 +40,9 @@ export function isOutside(message: string): boolean {
 }
 
 export function standingOf(input: StandingInput): Standing {
-  const { status, isDeclared, hasWork, isHindered, failure, removalProblem } = input
+  const { status, isDeclared, hasWork, isHindered, silence, failure, removalProblem } = input
   if (failure !== undefined) return failed(failure)
+  if (!isDeclared && silence !== undefined) return { kind: 'stalled', message: silence }
   if (!isDeclared && (status === undefined || (isUndeclared(status) && !hasWork))) return ready('removed', undefined)
   if (status === undefined) return { kind: 'progressing', message: 'it has not been observed yet' }
   if (isSuspended(status)) return ready('suspended', undefined)

@@ -169,7 +169,9 @@ spec: { process: { command: ${command}, environment: { COMMIT: ${commit} } } }
         plan: { summary: { add: 0, change: 1, repair: 0, remove: 0 } },
         facilities: [{ name: 'web', pid: 1, conditions: [{ type: 'Ready', since: '', ...ready }] }],
         hasWork: () => false,
-        isHindered: false,
+        hindered: new Set(),
+        unavailable: new Map(),
+        applied: new Map(),
       } as unknown as Look
       await rollout.judge(look)
     },

@@ -56,6 +56,11 @@ test.each<[string, Partial<StandingInput>, string]>([
   ['has a supervisor that does not answer', { status: status(condition('Ready', 'Unknown', 'Unknown')) }, 'stalled'],
   ['is suspended', { status: status(condition('Reconciling', 'False', 'Suspended')), hasWork: true }, 'ready'],
   ['has not been observed', { status: undefined }, 'progressing'],
+  [
+    'may be there, as its supervisor does not answer',
+    { status: undefined, isDeclared: false, silence: 'it is down' },
+    'stalled',
+  ],
   ['was removed', { status: undefined, isDeclared: false }, 'ready'],
   ['is being removed', { isDeclared: false, hasWork: true }, 'progressing'],
   ['may not be removed', { isDeclared: false, hasWork: true, removalProblem: 'too many' }, 'stalled'],
