@@ -143,3 +143,21 @@ test('a revision that is applied without a controller is recorded with its plan 
   await createDirectControl(session).apply({}, ways)
   expect(lab.revisions(session)).toMatchObject([{ outcome: 'Healthy', plan: { add: 1, change: 0 }, steps: 3 }])
 })
+
+test('a revision that the removal guard holds back is stalled, and the status names the way out', async () => {
+  await using lab = createRolloutLab()
+  const names = ['a', 'b', 'c', 'd', 'e', 'f']
+  const all = Object.fromEntries(names.map(name => [name, sleeper(1)]))
+  const first = lab.declare(all)
+  const controller = await lab.run()
+  await lab.outcome(controller, first, 'Healthy')
+  const one = lab.declare({ a: sleeper(1) })
+  await controller.control.sync()
+  await eventually('the guard to be named', async () => {
+    const { source } = await controller.control.status()
+    return source?.rollout?.commit === one && source.rollout.isStalled === true
+  })
+  expect((await controller.control.status()).source?.rollout?.message).toMatch(/^b: 5 of the 6 .* --allow-removals 5`/)
+  await controller.control.apply({ fetch: false, allowRemovals: 5 }, ways)
+  await lab.outcome(controller, one, 'Healthy')
+})
