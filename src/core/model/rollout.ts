@@ -8,6 +8,8 @@ export interface RolloutConfiguration {
   readonly healthyDeadline: number
   readonly progressDeadline: number
   readonly onFailure: OnRolloutFailure
+  /** False: `hold` of a facility doesn't count. */
+  readonly allowHold: boolean
   readonly keepReachable: boolean
 }
 
@@ -22,11 +24,11 @@ export type FacilityRules = Required<FacilityRollout>
 
 /** Rules for a facility, within what the host allows: a facility can ask for more care than the host, and not for less. */
 export function rulesFor(host: RolloutConfiguration, facility: FacilityRollout = {}): FacilityRules {
-  const { minHealthyTime, healthyDeadline, progressDeadline, onFailure } = host
+  const { allowHold, minHealthyTime, healthyDeadline, progressDeadline, onFailure } = host
   return {
     minHealthyTime: Math.max(minHealthyTime, facility.minHealthyTime ?? 0),
     healthyDeadline: Math.min(facility.healthyDeadline ?? healthyDeadline, progressDeadline),
-    onFailure: facility.onFailure === 'hold' && onFailure === 'rollback' ? 'hold' : onFailure,
+    onFailure: allowHold && facility.onFailure === 'hold' && onFailure === 'rollback' ? 'hold' : onFailure,
   }
 }
 

@@ -16,6 +16,7 @@ const rollout = {
   healthyDeadline: 300_000,
   progressDeadline: 600_000,
   onFailure: 'rollback',
+  allowHold: true,
   keepReachable: true,
 }
 
