@@ -49,7 +49,7 @@ export interface GitSourceOptions extends Omit<GitRepositoryOptions, 'directory'
 export interface Admission {
   /** Why the revision, which has been exported, isn't to come into force now. Undefined: it is. */
   admit(revision: Revision): string | undefined
-  /** Commits whose exports are needed besides. */
+  /** Ids that are needed besides: of commits, and of the tags that lead to them. */
   kept(): readonly string[]
   /** The state was lost, and is known again from the marks on what Reeve owns. */
   recovered(former: Former): void

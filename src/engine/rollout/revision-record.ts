@@ -201,10 +201,11 @@ export function isUnfinished(state: RolloutState, inForce: string | undefined): 
   return isBusy(state) || (record?.outcome === 'Failed' && record.revision.commit === inForce)
 }
 
-/** Commits whose exports are needed: of the way back, and of what a person has chosen. */
+/** Ids that are needed, of commits and of the tags that lead to them: of the way back, and of what a person has chosen. */
 export function findNeeded(state: RolloutState): readonly string[] {
-  const healthy = findHealthy(state)?.revision.commit
-  return [currentOf(state)?.backTo, state.pinned, healthy].flatMap(commit => commit ?? [])
+  const commits = new Set([currentOf(state)?.backTo, state.pinned, findHealthy(state)?.revision.commit])
+  const revisions = state.revisions.map(({ revision }) => revision).filter(({ commit }) => commits.has(commit))
+  return [...new Set(revisions.flatMap(({ commit, referenceId }) => [commit, referenceId]))]
 }
 
 /** What the changes of a new revision are counted from: the one in force, or what that was counted from, where it isn't healthy. */

@@ -98,6 +98,13 @@ describe('the way back', () => {
     expect(state.revisions).toHaveLength(50)
     expect(findNeeded(state)).toEqual(['a'])
   })
+
+  test('needs the tag that led to it, whose signature is verified again', () => {
+    const tagged = { ...revision('a'), referenceId: 'tag' }
+    const begun = begin(noRevisions, { revision: tagged, changed: [], at })
+    const state = begin(conclude(begun, 'a', 'Healthy', { at }), { revision: revision('b'), changed: [], at })
+    expect(findNeeded(state)).toEqual(['a', 'tag'])
+  })
 })
 
 describe('a revision', () => {
