@@ -1,5 +1,6 @@
 import type { RevisionReport } from '../core/contracts/source-status.ts'
 import { ageText, durationText } from './duration-text.ts'
+import { fieldText } from './field-text.ts'
 import { count, oneLine, remarkText, type Screen } from './screen.ts'
 import { outcomeWords, styleOutcome } from './source-text.ts'
 import { type Column, tableText } from './table.ts'
@@ -61,6 +62,6 @@ export function revisionText(revision: RevisionReport, screen: Pick<Screen, 'col
     ['Steps', count(steps, 'step')],
     ['Changed', changedCount === 0 ? 'no facility' : `${changed.map(oneLine).join(', ')}${more}`],
   ]
-  const text = lines.map(([name, value]) => (value === undefined ? '' : `${colors.bold(name.padEnd(11))}${value}\n`))
+  const text = lines.map(([name, value]) => (value === undefined ? '' : fieldText([name, value], 11, screen)))
   return text.join('') + (message === undefined ? '' : remarkText('!', message, screen))
 }

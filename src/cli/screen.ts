@@ -1,6 +1,6 @@
 import { visibleLine } from '../core/text/visible-text.ts'
 import type { OutputStream } from './command-io.ts'
-import { type Colors, createMark, createStyledText } from './styled-text.ts'
+import { type Colors, createMark, createStyledText, markedText } from './styled-text.ts'
 
 export { count } from '../core/text/count-text.ts'
 
@@ -68,13 +68,18 @@ export function truncate(text: string, width: number): string {
   return width < 1 ? '' : `${text.slice(0, width - 1)}…`
 }
 
+/** Colours take no room. */
+function columnsOf(word: string): number {
+  return word.replace(markedText, '').length
+}
+
 /** Breaks at spaces to lines of at most `width` columns, each indented by `indent`. */
 export function wrap(text: string, width: number, indent: number): string[] {
   const room = Math.max(20, width - indent)
   const lines: string[] = []
   let line = ''
   for (const word of text.split(/\s+/)) {
-    if (line !== '' && line.length + 1 + word.length > room) {
+    if (line !== '' && columnsOf(line) + 1 + columnsOf(word) > room) {
       lines.push(line)
       line = ''
     }

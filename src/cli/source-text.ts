@@ -6,6 +6,7 @@ import {
   type WaitingRevision,
 } from '../core/contracts/source-status.ts'
 import { ageText } from './duration-text.ts'
+import { fieldText } from './field-text.ts'
 import { type Colors, oneLine, remarkText, type Screen } from './screen.ts'
 
 /** Reasons that are no problem: as far as known, the wanted revision is in force. */
@@ -29,6 +30,10 @@ export function styleOutcome(text: string, outcome: RevisionOutcome, { green, re
   return outcome === 'Pending' || outcome === 'Progressing' ? yellow(text) : red(text)
 }
 
+function field(name: string, value: string, screen: Pick<Screen, 'colors' | 'width'>): string {
+  return fieldText([name, value], 10, screen)
+}
+
 /** What became of the newest revision; named, where another one is in force. */
 function rolloutLines(
   { commit, subject, outcome, message, since, isStalled, isPinned }: RolloutStatus,
@@ -40,7 +45,7 @@ function rolloutLines(
   const word = styleOutcome(isStalled ? 'stalled' : outcomeWords[outcome], outcome, colors)
   const which = commit === inForce ? '' : `${commit.slice(0, 12)} ${oneLine(subject)}: `
   const pinned = isPinned ? ', chosen with reeve rollback' : ''
-  const lines = [`${colors.bold('Outcome')}   ${which}${word} since ${ageText(now - Date.parse(since))}${pinned}\n`]
+  const lines = [field('Outcome', `${which}${word} since ${ageText(now - Date.parse(since))}${pinned}`, screen)]
   if (message !== undefined) lines.push(remarkText(outcome === 'Progressing' ? '-' : '!', message, screen))
   return lines
 }
@@ -52,15 +57,13 @@ export function waitingRevisionText({ commit, subject, message }: WaitingRevisio
 /** Head of `reeve status`: the repository, the revision in force, and what keeps another from it. `now` in ms. */
 export function sourceText(status: SourceStatus, screen: Pick<Screen, 'colors' | 'width'>, now: number): string {
   const { url, wanted, revision, rollout, condition, warning } = status
-  const { colors } = screen
-  const lines = [`${colors.bold('Source')}    ${oneLine(url)}, ${oneLine(wanted)}\n`]
+  const lines = [field('Source', `${oneLine(url)}, ${oneLine(wanted)}`, screen)]
   if (revision) {
     const { commit, subject, author, since, signer } = revision
     const signed = signer === undefined ? '' : `, signed by ${oneLine(signer)}`
     const age = ageText(now - Date.parse(since))
-    lines.push(
-      `${colors.bold('Revision')}  ${commit.slice(0, 12)} ${oneLine(subject)} (${oneLine(author)}${signed}, since ${age})\n`,
-    )
+    const which = `${commit.slice(0, 12)} ${oneLine(subject)}`
+    lines.push(field('Revision', `${which} (${oneLine(author)}${signed}, since ${age})`, screen))
   }
   if (rollout) lines.push(...rolloutLines(rollout, revision?.commit, screen, now))
   const waiting = findUntold(status)

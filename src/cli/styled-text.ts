@@ -27,6 +27,9 @@ export interface StyledText {
   render(text: string): string
 }
 
+/** What colours and control sequences are in text, before it is rendered. */
+export const markedText: RegExp = /\0[^\0]*\0/g
+
 /** The mark of one command line, shared by its two screens. */
 export function createMark(): string {
   return randomBytes(12).toString('hex')

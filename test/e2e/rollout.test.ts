@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { expect, test } from 'vitest'
 import { openCliFixture } from '../labs/cli-fixture.ts'
 import { createGitLab, type GitLab } from '../labs/git-lab.ts'
@@ -75,6 +76,42 @@ test('apply exits with 1 if an invalid revision has come meanwhile, and names it
   const { exitCode, stderr } = await host.run('apply')
   expect(stderr).toContain(`! revision ${invalid} Misspell it waits: its manifests are not valid: `)
   expect(exitCode).toBe(1)
+})
+
+test('on a terminal of 60 columns, what is known of revisions fits, and no word is broken', async () => {
+  using lab = createGitLab()
+  const subject = 'Add web, which the payment gateway needs from the first day of the next month on'
+  const first = lab.commit(good, { message: subject }).slice(0, 12)
+  const host = open(lab)
+  expect((await host.run('apply')).exitCode).toBe(0)
+  const broken = lab.commit(bad, { message: 'Break web' }).slice(0, 12)
+  await host.run('apply')
+  const show = async (...args: string[]): Promise<string> => {
+    const { stdout } = await host.startInTerminal([...config, ...args], { columns: 60 }).ended
+    return stripVTControlCharacters(stdout).replaceAll('\r\n', '\n')
+  }
+  const shown = {
+    status: await show('status'),
+    list: await show('revisions'),
+    one: await show('revisions', first),
+    plan: await show('plan', '--revision', broken, '--against', `revision:${first}`),
+  }
+  const paths = (line: string): boolean => /^ *(?:[-+]{3} \/|Source +\/)/.test(line)
+  for (const [name, text] of Object.entries(shown)) {
+    expect({ name, wide: text.split('\n').filter(line => line.length > 60 && !paths(line)) }).toEqual({
+      name,
+      wide: [],
+    })
+  }
+  const flat = (text: string): string => text.replace(/\s+/g, ' ')
+  const author = 'Ada Author <ada@example.org>'
+  expect(flat(shown.status)).toContain(`Revision ${first} ${subject} (${author}, since `)
+  expect(shown.status).toMatch(/^Revision {2}\S.*\n {10}\S/m)
+  expect(flat(shown.status)).toContain(`Outcome ${broken} Break web: rolled back since `)
+  expect(flat(shown.one)).toContain(`Subject ${subject} Author ${author}, 2`)
+  expect(shown.list).toMatch(/^ {3}COMMIT {8}OUTCOME {6}AGE +SUBJECT$/m)
+  expect(shown.list).toMatch(new RegExp(`^\\* {2}${first} {2}healthy {6}\\S+ +Add web, .*…$`, 'm'))
+  expect(shown.plan).toMatch(/^~ web \(process\)$/m)
 })
 
 test('without a Git repository, commands about revisions say what is missing', async () => {

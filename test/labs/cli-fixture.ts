@@ -18,6 +18,8 @@ export interface Outcome {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
+  /** Of the pseudo-terminal. Default: 80. */
+  readonly columns?: number
 }
 
 /** A running `reeve`. In a pseudo-terminal both streams are in `stdout`. */
@@ -38,7 +40,7 @@ export interface CliFixture {
   start(args: readonly string[], options?: RunOptions): Running
   /** Another program, in the same environment. */
   startProgram(program: string, args: readonly string[]): Running
-  /** In a pseudo-terminal of 80 columns and 24 lines. */
+  /** In a pseudo-terminal of 24 lines. */
   startInTerminal(args: readonly string[], options?: RunOptions): Running
   path(...names: string[]): string
   write(name: string, text: string): void
@@ -107,7 +109,7 @@ export function openCliFixture(manifests: Readonly<Record<string, string>> = {})
     startProgram: (program, args) => begin(program, args),
     startInTerminal(args, options) {
       const command = [process.execPath, reevePath, ...args, ...settings].map(word => `'${word}'`).join(' ')
-      return begin('script', ['-qfec', `stty cols 80 rows 24; exec ${command}`, '/dev/null'], {
+      return begin('script', ['-qfec', `stty cols ${options?.columns ?? 80} rows 24; exec ${command}`, '/dev/null'], {
         ...options,
         env: { TERM: 'xterm-256color', ...options?.env },
       })
