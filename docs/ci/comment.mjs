@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 
 const { env } = process
 const forges = { github, gitlab }
+const elsewhere = { github: 'the summary of the job', gitlab: 'the log of the job' }
 const marker = /^<!-- reeve plan: .* -->$/
 
 function github() {
@@ -73,18 +74,20 @@ function readPlan() {
   }
 }
 
+function tellWhere(problem) {
+  console.log(`${problem}, as for a pull request of a fork: nothing is posted. The plan is in ${elsewhere[name]}.`)
+}
+
 const name = process.argv[2] ?? ''
 const body = readPlan()
 if (!Object.hasOwn(forges, name)) throw new Error('expected github or gitlab')
 if (body === '') console.log('There is no plan to post.')
-else if (!env.REEVE_TOKEN) console.log('There is no token, as for a pull request of a fork: nothing is posted.')
+else if (!env.REEVE_TOKEN) tellWhere('There is no token')
 else {
   try {
     await post(forges[name](), body)
   } catch (error) {
     if (error.status !== 401 && error.status !== 403) throw error
-    console.log(
-      `The token may not write comments, as for a pull request of a fork: nothing is posted (${error.message}).`,
-    )
+    tellWhere(`The token may not write comments (${error.message})`)
   }
 }

@@ -192,6 +192,17 @@ describe.each([
     expect(forge.comments[0]?.body).toContain('The manifests are not valid.')
   })
 
+  test('posts a plan that is longer than a comment may be, without some of its parts', async () => {
+    await using forge = await openForgeLab()
+    const pull = openPullRequest()
+    const names = Array.from({ length: 1_500 }, (_, index) => `service-${index}`)
+    pull.commit(names.map(name => sleeper(name)).join('---\n'))
+    const { status, output } = await run(pull, forge)
+    expect({ status, output }).toMatchObject({ status: 0 })
+    expect(forge.comments[0]?.body).toMatch(/ parts are left out: the plan is too long\.<\/p>\n$/)
+    expect(forge.comments[0]?.body).toContain('Plan: 1500 to add, ')
+  })
+
   test('compares with what a pull request is merged into, where the forge has merged it', async () => {
     await using forge = await openForgeLab()
     const pull = openPullRequest()
@@ -226,7 +237,12 @@ describe.each([
     await using forge = await openForgeLab()
     const pull = openPullRequest()
     forge.refuse(403)
-    expect(await run(pull, forge)).toMatchObject({ status: 0, output: expect.stringContaining('nothing is posted') })
+    expect(await run(pull, forge)).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(
+        /may not write comments .*: nothing is posted. The plan is in the (?:summary|log) of the job/,
+      ),
+    })
     expect(await run(pull, forge, { token: '' })).toMatchObject({
       status: 0,
       output: expect.stringContaining('There is no token'),
@@ -235,6 +251,16 @@ describe.each([
     expect((await run(pull, forge)).status).toBe(1)
     expect(forge.comments).toEqual([])
   })
+})
+
+test('the job of GitLab takes Reeve by the id of a commit, which nobody can move', async () => {
+  await using forge = await openForgeLab()
+  const pull = openPullRequest()
+  await runJob(pull, forge)
+  const commit = execFileSync('git', ['-C', pull.fixture.path('tmp/reeve'), 'rev-parse', 'HEAD'], { encoding: 'utf8' })
+  const job = await runJob(pull, forge, { REEVE_VERSION: commit.trim() })
+  expect(job, job.output).toMatchObject({ status: 0 })
+  expect(forge.changes.at(-1)).toMatch(/^PUT /)
 })
 
 test('the plan is in the summary of the job too', async () => {
@@ -266,10 +292,13 @@ describe('on the page for pull requests', () => {
   test('the workflow gives secrets to nobody, and uses inputs that exist', () => {
     const [workflow] = examples.flatMap(([, forge, text = '']) => (forge === 'GitHub' ? [parse(text)] : []))
     expect(workflow.on).toBe('pull_request')
-    expect(workflow.permissions).toEqual({ contents: 'read', 'pull-requests': 'write' })
+    expect(workflow.permissions).toEqual({})
+    expect(workflow.jobs.plan.permissions).toEqual({ contents: 'read', 'pull-requests': 'write' })
+    expect(workflow.concurrency['cancel-in-progress']).toBe(true)
     const steps: { uses?: string; with?: object }[] = workflow.jobs.plan.steps
+    // A tag of others can be moved.
     expect(steps[0]).toMatchObject({
-      uses: expect.stringMatching(/^actions\/checkout@/),
+      uses: expect.stringMatching(/^actions\/checkout@[0-9a-f]{40}$/),
       with: { 'persist-credentials': false },
     })
     const used = Object.keys(steps[1]?.with ?? {})

@@ -18,6 +18,8 @@ export interface ForgeLab extends AsyncDisposable {
 }
 
 export const forgeToken = 'secret-of-the-forge'
+/** Characters of a comment that each forge takes. */
+const longest = { github: 65_536, gitlab: 1_000_000 }
 /** Who the token is. */
 export const forgeUser = 'github-actions[bot]'
 
@@ -56,6 +58,7 @@ export async function openForgeLab(): Promise<ForgeLab> {
     changes.push(`${method} ${pathname}`)
     if (refusal !== undefined) return [refusal, {}]
     const { body } = JSON.parse(await readAll(request))
+    if (body.length > longest[pathname.startsWith('/repos/') ? 'github' : 'gitlab']) return [422, {}]
     if (method === 'POST' && isList) return [201, show(add(forgeUser, body))]
     const at = comments.findIndex(comment => String(comment.id) === id)
     const found = comments[at]
