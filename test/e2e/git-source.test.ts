@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { status as isStatusReport } from '#schemas/compiled/status.js'
 import { eventually } from '../../src/conformance/eventually.ts'
-import { type CliFixture, openCliFixture } from '../labs/cli-fixture.ts'
+import { type CliFixture, openCliFixture, reevePath } from '../labs/cli-fixture.ts'
 import { createGitLab, type GitLab, serveNothing } from '../labs/git-lab.ts'
 import { findFreePort } from '../tools/free-port.ts'
 
@@ -22,15 +23,16 @@ function follow(lab: GitLab): Place {
     'reeve.yaml',
     `apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nsource: { git: { url: "${lab.upstream}", branch: main, interval: 1h } }\n`,
   )
-  return {
-    fixture,
-    async command() {
-      const { stdout } = await fixture.reeve(['--config', 'reeve.yaml', 'status', '-o', 'json'])
-      // While the controller starts, it may not answer.
-      const { facilities = [] } = stdout === '' ? {} : JSON.parse(stdout)
-      const pid = facilities.find(({ name }: { name: string }) => name === 'web')?.pid
-      return pid ? commandOf(pid) : ''
-    },
+  return { fixture, command: commandIn(fixture) }
+}
+
+function commandIn(fixture: CliFixture): Place['command'] {
+  return async () => {
+    const { stdout } = await fixture.reeve(['--config', 'reeve.yaml', 'status', '-o', 'json'])
+    // While the controller starts, it may not answer.
+    const { facilities = [] } = stdout === '' ? {} : JSON.parse(stdout)
+    const pid = facilities.find(({ name }: { name: string }) => name === 'web')?.pid
+    return pid ? commandOf(pid) : ''
   }
 }
 
@@ -122,6 +124,41 @@ test('a push reported by the forge is applied, and metrics name the commit', asy
   expect(metrics).toContain(`reeve_revision_info{commit="${second}",outcome="`)
   expect(metrics).toContain('reeve_source_fetches_total{reason="UpToDate"} 2')
   expect(metrics).toMatch(/^reeve_source_last_fetch_timestamp_seconds\{url="[^"]+"\} \d+/m)
+})
+
+test('a push to a repository on the host is applied by its post-receive hook', async () => {
+  using lab = createGitLab()
+  lab.commit({ 'web.yaml': web(1000) })
+  const { fixture, command } = follow(lab)
+  fixture.start([...config, 'run'])
+  await expect.poll(command).toBe('/bin/sleep 1000')
+  const line = `${process.execPath} ${reevePath} --config ${fixture.path('reeve.yaml')} sync`
+  mkdirSync(join(lab.upstream, 'hooks'), { recursive: true })
+  writeFileSync(join(lab.upstream, 'hooks/post-receive'), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
+  lab.commit({ 'web.yaml': web(2000) })
+  await expect.poll(command).toBe('/bin/sleep 2000')
+})
+
+test('source.link follows a symlink that a publisher swaps', async () => {
+  const fixture = openCliFixture()
+  for (const seconds of [1000, 2000]) {
+    mkdirSync(fixture.path(`commit-${seconds}`), { mode: 0o755 })
+    fixture.write(`commit-${seconds}/web.yaml`, web(seconds))
+  }
+  const publish = (seconds: number): void => {
+    symlinkSync(`commit-${seconds}`, fixture.path('next'))
+    fixture.rename('next', 'current')
+  }
+  publish(1000)
+  fixture.write(
+    'reeve.yaml',
+    'apiVersion: reeve/v1\nkind: HostConfiguration\nstateDirectory: state\nsource: { link: current }\n',
+  )
+  fixture.start([...config, 'run'])
+  const command = commandIn(fixture)
+  await expect.poll(command).toBe('/bin/sleep 1000')
+  publish(2000)
+  await expect.poll(command).toBe('/bin/sleep 2000')
 })
 
 test('without a controller, apply fetches and applies, and plan uses the current revision', async () => {

@@ -25,7 +25,7 @@ export interface GitLab extends Disposable {
   upstreamGit(...args: string[]): string
   link(path: string, target: string): void
   /** Writes an object unchanged, and returns its id. */
-  hash(type: string, content: string): string
+  hash(type: string, content: string | Uint8Array): string
   /** Writes a shell script, and returns its path. */
   script(name: string, text: string): string
   /** A source of the repository; `url` absent: by its path. */
