@@ -96,15 +96,19 @@ async function openReader(
   const { directoryInForce, placeOfSession, placeOfSource, readNamedSource } = await import(
     '../engine/session/revision-place.ts'
   )
+  const { findHealthy } = await import('../engine/rollout/revision-record.ts')
+  const { readRolloutState } = await import('../engine/rollout/rollout-state.ts')
   const { readCheckout, readRevision } = await import('../engine/session/revision-reading.ts')
   const named = source === undefined ? undefined : readNamedSource(source)
   const found = named ? placeOfSource(named, session, cwd) : placeOfSession(session)
   const place = against === undefined || named ? found : { ...found, inForce: directoryInForce(session) }
   const wanted = revision ?? named?.revision
+  const { configuration, readHost } = session
+  const healthy = findHealthy(readRolloutState(configuration.stateDirectory, readHost))?.revision.commit
   const name = against?.slice('revision:'.length)
   return {
     readRevision: async signal =>
-      wanted === undefined ? undefined : readRevision(session, place, { revision: wanted }, signal),
+      wanted === undefined ? undefined : readRevision(session, place, { revision: wanted, healthy }, signal),
     readBase: async signal =>
       name === undefined
         ? undefined

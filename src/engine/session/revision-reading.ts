@@ -35,6 +35,8 @@ export interface RevisionWish {
   readonly revision: string
   /** True: a commit without the directory declares nothing. */
   readonly mayLack?: boolean
+  /** Commit of the newest healthy revision, for the mark. */
+  readonly healthy?: string | undefined
 }
 
 /**
@@ -67,7 +69,7 @@ async function readInto(
   scratch: Scratch,
   session: Session,
   place: RevisionPlace,
-  { revision, mayLack = false }: RevisionWish,
+  { revision, mayLack = false, healthy }: RevisionWish,
   signal: AbortSignal,
 ): Promise<Omit<RevisionSet, keyof Disposable>> {
   const { url, access, path, inForce, alternate, verify, state } = place
@@ -90,7 +92,7 @@ async function readInto(
   const exported = join(scratch.directory, 'manifests')
   try {
     const { tree } = await readCommit(repository, { commit: found.commit, path }, signal)
-    mark = state && findMark(state, { commit: found.commit, tree }, isSuccessor)
+    mark = state && findMark(state, { commit: found.commit, tree, healthy }, isSuccessor)
     await exportRevision(repository, { tree, directory: exported }, host, signal)
   } catch (error) {
     const lacks = error instanceof SourceError && error.reason === 'ReferenceNotFound'
@@ -146,12 +148,13 @@ async function findDistrust(
 /** As if the host had accepted the commit; an older one, or one of another branch, leaves the newest accepted as it is. */
 function findMark(
   state: SourceState,
-  revision: Pick<RevisionMark, 'commit' | 'tree'>,
+  { healthy, ...revision }: Pick<RevisionMark, 'commit' | 'tree'> & Pick<RevisionWish, 'healthy'>,
   isSuccessor: boolean,
 ): string | undefined {
   const { key, head, count = 0 } = state
-  if (head && (!isSuccessor || head.commit === revision.commit)) return markOf(state)
-  return formatMark({ ...revision, count: count + 1, source: sourceIdOf(key) })
+  if (head && (!isSuccessor || head.commit === revision.commit)) return markOf(state, healthy)
+  const former = healthy === undefined || healthy === revision.commit ? {} : { healthy }
+  return formatMark({ ...revision, count: count + 1, source: sourceIdOf(key), ...former })
 }
 
 function warnOf(untrusted: string, commit: string): Diagnostic {
