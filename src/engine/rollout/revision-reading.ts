@@ -2,7 +2,6 @@ import { relative } from 'node:path'
 import type { Facility } from '../../core/model/facility.ts'
 import { diagnosticLine } from '../../manifest/diagnostics/diagnostic-text.ts'
 import type { ManifestSet, SupervisorManifest } from '../../manifest/manifest-set.ts'
-import { createReadingMemory } from '../../manifest/read/manifest-reader.ts'
 import { readExported } from '../session/exported-manifests.ts'
 import type { Session } from '../session/session.ts'
 
@@ -34,10 +33,9 @@ export interface RevisionReader {
 
 export function createRevisionReader(session: Session, directoryOf: (commit: string) => string): RevisionReader {
   const known = new Map<string, DeclaredRevision>()
-  const memory = createReadingMemory()
 
   function read(commit: string): ManifestSet {
-    const set = readExported(session, directoryOf(commit), { memory })
+    const set = readExported(session, directoryOf(commit))
     const facilities = set.facilities.map(({ name, digest, supervisor, renamedFrom, rollout }) => ({
       ...{ name, digest, supervisor },
       ...(renamedFrom !== undefined && { renamedFrom }),

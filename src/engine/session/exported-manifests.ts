@@ -1,6 +1,5 @@
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
 import { loadManifests } from '../../manifest/manifest-source.ts'
-import type { ReadingMemory } from '../../manifest/read/manifest-reader.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -8,9 +7,9 @@ import type { Session } from './session.ts'
  * relative paths start there.
  */
 export function readExported(
-  { manifests, directory }: Pick<Session, 'manifests' | 'directory'>,
+  { manifests }: Pick<Session, 'manifests'>,
   readFrom: string,
-  { inForce = directory, memory }: { readonly inForce?: string; readonly memory?: ReadingMemory } = {},
+  inForce: string = manifests.directory,
 ): ManifestSet {
-  return loadManifests({ ...manifests, directory: inForce, readFrom, memory })
+  return loadManifests({ ...manifests, directory: inForce, readFrom })
 }

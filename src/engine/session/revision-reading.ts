@@ -99,7 +99,7 @@ async function readInto(
     if (!lacks || !mayLack) throw error
     host.makeDirectory(exported, { mode: 0o700 })
   }
-  const labelled = relabel(readExported(session, exported, { inForce }), inForce, path)
+  const labelled = relabel(readExported(session, exported, inForce), inForce, path)
   const warning = untrusted === undefined ? [] : [warnOf(untrusted, found.commit)]
   return {
     commit: found.commit,
@@ -166,7 +166,7 @@ function warnOf(untrusted: string, commit: string): Diagnostic {
 
 /** Reads the manifests of the session, as they are once they are in force. */
 export function readCheckout(session: Session, { inForce }: Pick<RevisionPlace, 'inForce'>): ManifestSet {
-  return relabel(readExported(session, session.directory, { inForce }), inForce, session.manifests.directory)
+  return relabel(readExported(session, session.directory, inForce), inForce, session.manifests.directory)
 }
 
 /** Names files as people know them, by a path, in place of the directory that they are in once in force. */

@@ -20,6 +20,7 @@ import type { ManifestOptions } from '../../manifest/manifest-options.ts'
 import type { SupervisorManifest } from '../../manifest/manifest-set.ts'
 import { createParseCache, type ParseCache } from '../../manifest/parse/parse-cache.ts'
 import { localFiles } from '../../manifest/read/manifest-files.ts'
+import { createReadingMemory } from '../../manifest/read/manifest-reader.ts'
 import { findCheckout } from '../../source/checkout.ts'
 import { manifestsLink, sourceDirectory } from '../../source/source-place.ts'
 import { createCheckedProvider } from './checked-provider.ts'
@@ -161,6 +162,7 @@ export async function openSession(options: SessionOptions = {}): Promise<Session
       },
       runsAsRoot: userId === 0,
       insecurePermissions,
+      memory: createReadingMemory(),
       parseCache: createParseCache(readPackageVersion(), () => readParseCache(configuration.stateDirectory, readHost)),
     },
     providers,
