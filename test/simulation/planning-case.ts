@@ -85,11 +85,28 @@ export function planCases(rows: readonly PlanningCase[], more: PlanOptions = {})
     if (before) applied.set(name, before)
   }
   for (const [key, observed] of Object.entries(more.services ?? {})) services.set(key, observed)
-  const { owned: _owned, services: _services, unavailable, controllers = [], ties = {}, ...input } = more
+  const {
+    owned: _owned,
+    services: _services,
+    unavailable,
+    controllers = [],
+    ties = {},
+    formerTies = {},
+    ...input
+  } = more
   const targets = rows.map(row => row.target)
   const gone = new Map(Object.entries(unavailable ?? {}))
   const related = new Map(Object.entries(ties))
-  const snapshot: Snapshot = { services, owned, unavailable: gone, files, controllers, ties: related }
+  const former = new Map(Object.entries(formerTies))
+  const snapshot: Snapshot = {
+    services,
+    owned,
+    unavailable: gone,
+    files,
+    controllers,
+    ties: related,
+    formerTies: former,
+  }
   return makePlan(
     {
       targets,
@@ -112,6 +129,8 @@ export interface PlanOptions extends Partial<Omit<PlanInput, 'snapshot' | 'targe
   readonly controllers?: readonly Location[]
   /** By `locationKey`. */
   readonly ties?: Readonly<Record<string, ServiceTies>>
+  /** By `locationKey`. */
+  readonly formerTies?: Readonly<Record<string, ServiceTies>>
 }
 
 export function planOne(row: PlanningCase, more: PlanOptions = {}): FacilityPlan {

@@ -119,7 +119,10 @@ export function refreshHost(host: SimulatedHost, targets: readonly ResolvedFacil
     ...leaving,
     ...targets.map(target => [locationKey(target.facility), tiesOf(target, host)] as const),
   ])
-  return { services, owned, unavailable: host.unavailable, files, ties }
+  const formerTies = new Map(
+    targets.map(({ facility }) => [locationKey(facility), tiesOf({ facility }, host)] as const),
+  )
+  return { services, owned, unavailable: host.unavailable, files, ties, formerTies }
 }
 
 /** Service that a name means. */

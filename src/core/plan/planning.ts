@@ -5,6 +5,7 @@ import type { OwnedLocation } from '../state/snapshot.ts'
 import { compareText } from '../text/text-order.ts'
 import { blockDependents, spareUnowned } from './blocking.ts'
 import { blockContradictions } from './contradiction.ts'
+import { linkEndingConflicts } from './ending-conflict.ts'
 import { planFacility } from './facility-plan.ts'
 import { findForsakenFiles, linkHandovers } from './file-handover.ts'
 import { blockLeavingNames, findLeavingNames } from './leaving-name.ts'
@@ -30,7 +31,8 @@ export function makePlan(input: PlanInput, hash: Hash): Plan {
   const removals = planRemovals(settled)
   const plans = [...(settled === context ? first : planTargets(settled, hash, removals)), ...removals]
   const needs = collectNeeds(settled)
-  const link = (some: readonly FacilityPlan[]): FacilityPlan[] => linkHandovers(linkFacilities(some, needs), settled)
+  const link = (some: readonly FacilityPlan[]): FacilityPlan[] =>
+    linkHandovers(linkEndingConflicts(linkFacilities(some, needs), settled.snapshot), settled)
   return sealPlan(linkMeetings(plans, link, settled, hash), settled, hash)
 }
 

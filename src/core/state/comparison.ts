@@ -7,14 +7,18 @@ import type { Snapshot } from './snapshot.ts'
 
 /** Differences between disk and declared state. Content, mode and owner count; times don't (E12). */
 
-export function definitionDiffers(target: ResolvedFacility, observed: Observed, snapshot: Snapshot): boolean {
+export function definitionDiffers(
+  target: ResolvedFacility,
+  observed: Observed,
+  snapshot: Pick<Snapshot, 'files'>,
+): boolean {
   const { definition, earlier, mark } = target
   if (findSurplus(target, observed).length > 0) return true
   if (!definition || isOnDisk(definition, snapshot, mark)) return false
   return !earlier || !isOnDisk(earlier, snapshot)
 }
 
-function isOnDisk({ files }: Definition, snapshot: Snapshot, mark?: string): boolean {
+function isOnDisk({ files }: Definition, snapshot: Pick<Snapshot, 'files'>, mark?: string): boolean {
   return files.every(({ path, content, mode }) => {
     const found = snapshot.files.get(path)
     if (found?.mode !== mode) return false

@@ -19,6 +19,8 @@ export interface Snapshot extends Placed {
   readonly controllers?: readonly Location[]
   /** Relations of declared services, by `locationKey`, as of the last refresh. Absent: none. */
   readonly ties?: ReadonlyMap<string, ServiceTies>
+  /** Relations by the present definitions of services that are declared otherwise now, by `locationKey`. Absent: none. */
+  readonly formerTies?: ReadonlyMap<string, ServiceTies>
 }
 
 export interface Location {

@@ -37,7 +37,7 @@ export async function compareRevisions(
   const old = base.facilities.map(facility => relocate(resolveElsewhere(facility, before, session), before, instances))
   const { snapshot, applied, claims } = assumeApplied(old, { next: targets, owner, hash: sha256 })
   const unavailable = new Map<string, string>()
-  const ties = await relateServices({
+  const { ties } = await relateServices({
     ...{ instances, targets, services: snapshot.services, unavailable },
     isElsewhere: true,
     limited: asked => asked,

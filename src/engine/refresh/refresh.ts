@@ -157,33 +157,32 @@ export async function refreshHost(options: RefreshOptions): Promise<Refresh> {
     const problems = [...startProblems, ...(takenPort ? [describeTakenPort(takenPort, facility.name)] : [])]
     if (one) services.set(key, withHindrance(one, facility, problems))
   }
+  const ours = listed.filter(({ ownership }) => ownership.owner === options.owner)
+  const known = { services, owned: ours }
+  const files = observeFiles(targets, known, host)
+  const places = findPlaces(targets, known, host)
+  const isChanged = (target: ResolvedFacility): boolean => {
+    const observed = services.get(locationKey(target.facility))
+    return observed !== undefined && observed.state !== 'unknown' && definitionDiffers(target, observed, { files })
+  }
+  const limited = <T>(asked: Promise<T>): Promise<T> => withinSurvey(asked, options.clock)
   // Between two full snapshots, the manifests are the same, and so are the relations they declare.
-  const ties = base
-    ? undefined
+  const relations: Pick<Snapshot, 'ties' | 'formerTies'> = base
+    ? {}
     : await relateServices({
         instances,
         targets,
+        changed: targets.filter(isChanged).map(({ facility }) => facility),
         leaving: findLeaving(listed, options),
         services,
         unavailable,
-        limited: asked => withinSurvey(asked, options.clock),
+        limited,
         failed: markUnavailable,
       })
   const owned = listed.filter(({ supervisor }) => !unavailable.has(supervisor))
   const controllers = findControllers(options, { services, owned, unavailable })
-  const ours = owned.filter(({ ownership }) => ownership.owner === options.owner)
-  const known = { services, owned: ours }
-  const files = observeFiles(targets, known, host)
-  const places = findPlaces(targets, known, host)
-  const snapshot = { services, owned, unavailable, files, places, controllers, ...(ties && { ties }) }
-  const checked = await checkDefinitions(targets, {
-    instances,
-    isChanged(target) {
-      const observed = services.get(locationKey(target.facility))
-      return observed !== undefined && observed.state !== 'unknown' && definitionDiffers(target, observed, snapshot)
-    },
-    limited: asked => withinSurvey(asked, options.clock),
-  })
+  const snapshot = { services, owned, unavailable, files, places, controllers, ...relations }
+  const checked = await checkDefinitions(targets, { instances, isChanged, limited })
   if (!base) return { snapshot, targets: checked, availability }
   return {
     snapshot: patchSnapshot(base.snapshot, snapshot, availability),

@@ -4,12 +4,14 @@ import type { ResolvedFacility } from '../../core/model/resolved-facility.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import type { Observed } from '../../core/state/observed.ts'
 import type { ServiceTies } from '../../core/state/relation.ts'
-import { type Location, locationKey } from '../../core/state/snapshot.ts'
+import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 import type { BoundInstance } from '../session/supervisor-instances.ts'
 
 export interface RelationOptions extends RelateOptions {
   readonly instances: ReadonlyMap<string, BoundInstance>
   readonly targets: readonly ResolvedFacility[]
+  /** Services whose present definition isn't the declared one. */
+  readonly changed?: readonly Location[]
   /** Owned services that no facility declares: they are about to be removed. */
   readonly leaving?: readonly Location[]
   /** Observed services, by `locationKey`. */
@@ -23,8 +25,11 @@ export interface RelationOptions extends RelateOptions {
 }
 
 /** Relations between the services of all facilities, and those about to be removed, as their providers report them. By `locationKey`. */
-export async function relateServices(options: RelationOptions): Promise<Map<string, ServiceTies>> {
+export async function relateServices(
+  options: RelationOptions,
+): Promise<Required<Pick<Snapshot, 'ties' | 'formerTies'>>> {
   const ties = new Map<string, ServiceTies>()
+  const formerTies = new Map<string, ServiceTies>()
   const asked = new Map<string, DeclaredService[]>()
   for (const target of options.targets) {
     // No step is ever planned for a facility with problems.
@@ -32,24 +37,35 @@ export async function relateServices(options: RelationOptions): Promise<Map<stri
       addTo(asked, target.facility.supervisor, declaredService(target, options.services))
   }
   // By themselves, as what they are now has no say in what the others will be.
-  const leaving = new Map<string, DeclaredService[]>()
-  for (const { supervisor, service } of options.leaving ?? []) {
-    addTo(leaving, supervisor, { service, enabled: 'unmanaged' })
-  }
-  const relate = async (supervisor: string, declared: readonly DeclaredService[]): Promise<void> => {
+  const leaving = asTheyAre(options.leaving)
+  const changed = asTheyAre(options.changed)
+  const relate = async (
+    result: Map<string, ServiceTies>,
+    supervisor: string,
+    declared: readonly DeclaredService[],
+  ): Promise<void> => {
     const bound = options.instances.get(supervisor)
     if (!bound || options.unavailable.has(supervisor)) return
     const { isElsewhere = false } = options
     try {
       const answer = bound.observer.relate?.(declared, { isElsewhere })
       const found = answer ? await options.limited(answer) : []
-      for (const [service, one] of found) ties.set(locationKey({ supervisor, service }), one)
+      for (const [service, one] of found) result.set(locationKey({ supervisor, service }), one)
     } catch (error) {
       options.failed(supervisor, messageOf(error))
     }
   }
-  await Promise.all([...asked, ...leaving].map(([supervisor, declared]) => relate(supervisor, declared)))
-  return ties
+  await Promise.all([
+    ...[...asked, ...leaving].map(([supervisor, declared]) => relate(ties, supervisor, declared)),
+    ...[...changed].map(([supervisor, declared]) => relate(formerTies, supervisor, declared)),
+  ])
+  return { ties, formerTies }
+}
+
+function asTheyAre(locations: readonly Location[] = []): Map<string, DeclaredService[]> {
+  const asked = new Map<string, DeclaredService[]>()
+  for (const { supervisor, service } of locations) addTo(asked, supervisor, { service, enabled: 'unmanaged' })
+  return asked
 }
 
 function declaredService(

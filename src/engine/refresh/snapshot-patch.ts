@@ -14,6 +14,7 @@ export function patchSnapshot(before: Snapshot, now: Snapshot, asked: ReadonlyMa
     unavailable: new Map([...[...before.unavailable].filter(([name]) => !asked.has(name)), ...now.unavailable]),
     files: new Map([...before.files, ...now.files]),
     ...(before.ties && { ties: before.ties }),
+    ...(before.formerTies && { formerTies: before.formerTies }),
     places: new Map([...(before.places ?? []), ...(now.places ?? [])]),
     controllers: [...new Map(controllers.map(location => [locationKey(location), location])).values()],
   }

@@ -61,7 +61,7 @@ async function findContradicting(
   instances: ReadonlyMap<string, BoundInstance>,
 ): Promise<Diagnostic[]> {
   const found: Diagnostic[] = []
-  const ties = await relateServices({
+  const { ties } = await relateServices({
     instances,
     targets,
     services: new Map(),
