@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 import { FailureReport } from './test/runner/failure-report.ts'
 import { LongestFirst } from './test/runner/longest-first.ts'
-import { systemdPool } from './test/systemd-lab/pool.ts'
+import { createMachinePool } from './test/systemd-lab/pool.ts'
 
 /** As an outside provider finds them in `dist`. */
 const alias = {
@@ -54,13 +54,27 @@ const config: ViteUserConfig = defineConfig({
           name: 'systemd',
           include: ['test/systemd/**/*.test.ts'],
           globalSetup: ['test/runner/requirements.ts'],
-          pool: systemdPool,
+          pool: createMachinePool('systemd'),
           expect: { poll: { timeout: 20_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 4,
           retry: process.env.CI === 'true' ? 1 : 0,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'openrc',
+          include: ['test/openrc/**/*.test.ts'],
+          globalSetup: ['test/runner/requirements.ts'],
+          pool: createMachinePool('openrc'),
+          expect: { poll: { timeout: 20_000 } },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          retry: process.env.CI === 'true' ? 1 : 0,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -9,5 +9,6 @@ export const builtinProviders: Readonly<Record<string, () => Promise<Provider>>>
   s6: async () => (await import('./s6/index.ts')).s6Provider,
   runit: async () => (await import('./runit/index.ts')).runitProvider,
   daemontools: async () => (await import('./daemontools/index.ts')).daemontoolsProvider,
+  openrc: async () => (await import('./openrc/index.ts')).openrcProvider,
   process: async () => (await import('./process/index.ts')).processProvider,
 }

@@ -48,6 +48,12 @@ export interface Family {
   readonly scripts: FamilyScripts
 }
 
+/** What rendering a definition takes: supervisors that don't scan run the same scripts. */
+export type ScriptedFamily = Pick<
+  Family,
+  'type' | 'supervisor' | 'scripts' | 'serviceDirectory' | 'definitionDirectory'
+>
+
 /** A process that scans. */
 export interface Scanner {
   readonly pid: number

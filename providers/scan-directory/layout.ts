@@ -1,6 +1,6 @@
 import { isAbsolute, join, normalize } from 'node:path'
 import type { Instance } from '../../src/core/model/facility.ts'
-import type { Family } from './family.ts'
+import type { ScriptedFamily } from './family.ts'
 
 /** Directories of an instance. */
 export interface Layout {
@@ -35,7 +35,7 @@ export interface Place {
   readonly logSupervise: string
 }
 
-export function layoutOf(instance: Instance, family: Family): Layout {
+export function layoutOf(instance: Instance, family: ScriptedFamily): Layout {
   const { serviceDirectory, definitionDirectory, owner } = instance.options
   return {
     services: pathOf(serviceDirectory, family.serviceDirectory),

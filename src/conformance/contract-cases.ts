@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { ReeveError } from '../core/reeve-error.ts'
 import type { Observed } from '../core/state/observed.ts'
 import type { ConformanceHarness } from './harness.ts'
-import { isAlive, type Lab, LONG_RUN, withLab } from './lab.ts'
+import { isAlive, type Lab, LONG_RUN } from './lab.ts'
 
 type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
@@ -158,20 +158,6 @@ export const contractCases: Readonly<Record<string, Body>> = {
     assert.equal((await lab.control.act('restart', 'web', { ifChanged: true })).changed, true)
     assert.notEqual((await lab.observe('web')).pid, pid)
     assert.equal((await lab.control.act('restart', 'web', { ifChanged: true })).changed, false, 'the flag is cleared')
-  },
-
-  async 'two instances of one supervisor run side by side'(lab, harness) {
-    await withLab(harness, async other => {
-      lab.declare({ web: service })
-      other.declare({ web: service })
-      await lab.converge()
-      await other.converge()
-      const [one, two] = [await lab.observe('web'), await other.observe('web')]
-      assert.notEqual(one.pid, two.pid)
-      await other.control.act('stop', 'web')
-      assert.equal((await lab.observe('web')).pid, one.pid)
-      assert.equal((await other.observe('web')).state, 'stopped')
-    })
   },
 
   async 'an unavailable supervisor makes its services unknown, with a reason, and no step follows'(lab) {

@@ -8,7 +8,7 @@ import type { Ownership } from '../core/state/observed.ts'
 import { makePlanRun } from '../engine/refresh/plan-run.ts'
 import { eventually } from './eventually.ts'
 import type { ConformanceHarness } from './harness.ts'
-import { type Direct, isAlive, type Lab, LONG_RUN, readIfThere, withLab } from './lab.ts'
+import { type Direct, isAlive, type Lab, LONG_RUN, readIfThere } from './lab.ts'
 
 type Body = (lab: Lab, harness: ConformanceHarness) => Promise<void>
 
@@ -165,31 +165,6 @@ export const providerCases: Readonly<Record<string, Body>> = {
       using _ = opened
       assert.equal((await opened.observe(['web'])).get('web')?.state, 'running')
     }
-  },
-
-  async 'instances that are open at once do not affect one another'(lab, harness) {
-    lab.declare({ web: service })
-    await lab.converge()
-    const own = await lab.ask('web')
-    await withLab(
-      harness,
-      async other => {
-        other.declare({ web: { ...service, state: 'stopped' } })
-        await other.converge()
-        const theirs = await other.ask('web')
-        const states = await Promise.all([own.observe(), theirs.observe()])
-        assert.deepEqual(
-          states.map(({ state }) => state),
-          ['running', 'stopped'],
-        )
-        theirs.observer[Symbol.dispose]()
-        assert.equal((await own.observe()).state, 'running')
-      },
-      'other',
-    )
-    const result = await own.act('stop')
-    assert.ok(result.ok)
-    assert.equal((await own.observe()).state, 'stopped')
   },
 
   async 'an observer works again after its supervisor has restarted'(lab) {

@@ -1,5 +1,5 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
-import { systemdPool } from '../systemd-lab/pool.ts'
+import { createMachinePool } from '../systemd-lab/pool.ts'
 
 const base = {
   testTimeout: 60 * 60_000,
@@ -25,7 +25,7 @@ const config: ViteUserConfig = defineConfig({
           name: 'bench-systemd',
           include: [onSystemd],
           globalSetup: ['test/systemd-lab/setup.ts'],
-          pool: systemdPool,
+          pool: createMachinePool('systemd'),
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },

@@ -1,6 +1,6 @@
 #!/bin/sh
 # boot.sh CGROUP IMAGE WORK SHARED-PATH READ-ONLY-PATH...
-# Boots the systemd of IMAGE as pid 1 of namespaces of its own. Nothing is written to IMAGE: what the machine writes is in
+# Boots the init of IMAGE as pid 1 of namespaces of its own. Nothing is written to IMAGE: what the machine writes is in
 # memory, and goes with it, but for SHARED-PATH. These paths of the host are seen at the same places. The machine dies with whoever
 # runs this: WORK is mounted over in its own mount namespace only.
 set -eu
@@ -38,6 +38,7 @@ for path in "$@"; do
 done
 mount --bind "$shared" "$root$shared"
 # At boot, systemd-tmpfiles empties /tmp, where some of these paths may lie.
+mkdir -p "$root/etc/tmpfiles.d"
 ln -sf /dev/null "$root/etc/tmpfiles.d/tmp.conf"
 # Each daemon-reload runs all generators. These find nothing to generate here.
 mkdir -p "$root/etc/systemd/system-generators"
@@ -53,4 +54,6 @@ pivot_root . .host
 umount -l /.host
 # systemd does so itself, but not where it thinks that it is in a container. Services' own mounts come from here.
 mount --make-rshared /
-exec env -i container=lab /lib/systemd/systemd --system
+[ ! -e /lib/systemd/systemd ] || exec env -i container=lab /lib/systemd/systemd --system
+# In a container OpenRC leaves out what would act on the kernel, which is the host's. It knows this one.
+exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init

@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmdirSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeImage } from './image.ts'
+import { type MachineKind, makeImage } from './image.ts'
 
-/** A real systemd, booted as pid 1 of its own namespaces. */
+/** A real init, booted as pid 1 of its own namespaces. */
 export interface Machine {
   /** Pid of its process 1, seen from outside. */
   readonly pid: number
@@ -29,9 +29,9 @@ export function findBootProblem(): string | undefined {
   return status === 0 ? undefined : `namespaces can't be made (${(stderr ?? 'no unshare').trim()})`
 }
 
-/** Resolves when systemd reports that it has booted. The machine ends with this process at the latest. */
-export async function startMachine(): Promise<Machine> {
-  const image = await makeImage()
+/** Resolves when it has booted. The machine ends with this process at the latest. */
+export async function startMachine(kind: MachineKind): Promise<Machine> {
+  const image = await makeImage(kind)
   const work = mkdtempSync(join(tmpdir(), 'reeve-machine-'))
   const cgroup = join(findCgroupMount() ?? '', `reeve-machine-${process.pid}-${work.slice(-6)}`)
   mkdirSync(cgroup)
@@ -58,7 +58,7 @@ export async function startMachine(): Promise<Machine> {
   }
 
   try {
-    const pid = await findInit(child)
+    const pid = await findInit(child, kind === 'systemd' ? 'systemd' : 'init')
     const enter = (command: readonly string[]): readonly [string, ...string[]] => [
       'nsenter',
       ...['--target', String(pid), '--mount', '--pid', '--ipc', '--uts', '--cgroup', '--', ...command],
@@ -69,8 +69,10 @@ export async function startMachine(): Promise<Machine> {
       if (status !== 0) throw new Error(`${command.join(' ')} gave ${status}: ${stdout}${stderr}`)
       return stdout
     }
-    await until(child, () => existsSync(`/proc/${pid}/root/run/systemd/private`))
-    run('systemctl', 'is-system-running', '--wait')
+    if (kind === 'systemd') {
+      await until(child, () => existsSync(`/proc/${pid}/root/run/systemd/private`))
+      run('systemctl', 'is-system-running', '--wait')
+    } else await until(child, () => readQuietly(`/proc/${pid}/root/run/openrc/softlevel`).startsWith('default'))
     return { pid, root: `/proc/${pid}/root`, enter, run, stop }
   } catch (error) {
     await stop()
@@ -78,12 +80,12 @@ export async function startMachine(): Promise<Machine> {
   }
 }
 
-/** The child of unshare, once it has become systemd. */
-async function findInit(child: ChildProcess): Promise<number> {
+/** The child of unshare, once it has become the init. */
+async function findInit(child: ChildProcess, name: string): Promise<number> {
   let pid = Number.NaN
   await until(child, () => {
     pid = Number(readQuietly(`/proc/${child.pid}/task/${child.pid}/children`).trim().split(' ')[0] || Number.NaN)
-    return readQuietly(`/proc/${pid}/comm`) === 'systemd\n'
+    return readQuietly(`/proc/${pid}/comm`) === `${name}\n`
   })
   return pid
 }

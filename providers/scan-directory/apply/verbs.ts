@@ -152,7 +152,7 @@ export async function reloadService(task: Task): Promise<void> {
 }
 
 /** Format of the run script. */
-function readSums({ place, host }: Task): string {
+export function readSums({ place, host }: Pick<Task, 'place' | 'host'>): string {
   const listed = (host.readText(join(place.records, 'files')) ?? '').split('\n').filter(path => path !== '')
   const parts = /^ {2}sha256sum -- (.*)$/m.exec(host.readText(join(place.directory, 'run')) ?? '')?.[1] ?? ''
   const paths = [...parts.split(' ').map(word => word.replace(/^'(.*)'$/, '$1')), ...listed]

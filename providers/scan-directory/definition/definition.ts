@@ -7,7 +7,7 @@ import { isObject } from '../../../src/core/outside-value.ts'
 import type { Ownership } from '../../../src/core/state/observed.ts'
 import { sha256 } from '../../../src/host/sha256.ts'
 import { findVariableProblem } from '../../posix/environment-names.ts'
-import type { Family } from '../family.ts'
+import type { ScriptedFamily } from '../family.ts'
 import { layoutOf, type Place, placeOf } from '../layout.ts'
 import { renderFinish, renderStop } from './end-script.ts'
 import { hasLogger, renderLogScript } from './log-script.ts'
@@ -34,7 +34,7 @@ const leastDelay = 1_000
 type Files = Record<string, { readonly content: string; readonly mode: number }>
 
 export function renderDefinition(
-  family: Family,
+  family: ScriptedFamily,
   facility: Facility,
   instance: Instance,
   ownership: Ownership,
@@ -52,7 +52,7 @@ export function renderDefinition(
 }
 
 function findProblems(
-  family: Family,
+  family: ScriptedFamily,
   { process, config }: Facility,
   native: NativeText,
   ownership: Ownership,
@@ -86,7 +86,13 @@ function findProblems(
 }
 
 /** Files that a process depends on, by their paths in the definition. */
-function renderParts(family: Family, facility: Facility, process: Process, native: NativeText, place: Place): Files {
+function renderParts(
+  family: ScriptedFamily,
+  facility: Facility,
+  process: Process,
+  native: NativeText,
+  place: Place,
+): Files {
   const { scripts, supervisor } = family
   const base = {
     facility: facility.name,

@@ -11,6 +11,9 @@ import { header, nap, type ScriptInput } from './script-input.ts'
 import { closeDescriptors, hasClosed, shellFunctions, signalNumber } from './shell-functions.ts'
 import { renderSuperviseFunctions } from './supervise-script.ts'
 
+/** Longest name of a program that the kernel shows. */
+const longestName = 15
+
 const preparedWord = 'reeve-prepares'
 
 /** Command line of a run script that prepares the service, until it executes it. */
@@ -39,7 +42,7 @@ if [ -n "$__reeve_pid" ]; then
   if __reeve_is_orphan; then
     # This directory was put in the place of another, in which its supervisor lives and would start it again.
     set -- $__reeve_stat
-${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    __reeve_is_supervisor "$2" ${supervisor} && kill -15 "$2"
+${scripts.hasFinish ? '' : '    __reeve_start_of "$2" && set -- $__reeve_stat\n'}    __reeve_is_supervisor "$2" ${supervisor.slice(0, longestName)} && kill -15 "$2"
     ./reeve/stop
     while __reeve_is_orphan; do sleep ${nap}; done
   fi

@@ -148,7 +148,7 @@ function toOrphan({ supervisor, scripts }: Family, process: ProcessIdentity, hos
 }
 
 /** False as long as the process is the run script, or a program by which it becomes the service. */
-export function isExecuted({ launchers }: Family, pid: number, host: ReadHost): boolean {
+export function isExecuted({ launchers }: Pick<Family, 'launchers'>, pid: number, host: ReadHost): boolean {
   const words = readCommandLine(pid, host).split('\0')
   if (scriptWords.every((word, index) => words[index] === word) || isWrapped(words)) return false
   const program = basename(words[0] ?? '')

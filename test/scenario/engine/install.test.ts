@@ -125,7 +125,7 @@ test('install under the built-in supervisor is refused, with the reason and what
   expect(stderr).toMatch(/^reeve: supervisor process can't run the controller: nothing starts .* `reeve run DIR`/)
   const other = await home.reeve(['install', '--supervisor', 'proces'])
   expect(other.stderr).toMatch(
-    /there is no supervisor proces: expected one of daemontools, process, runit, s6, systemd/,
+    /there is no supervisor proces: expected one of daemontools, openrc, process, runit, s6, systemd/,
   )
   expect(existsSync(home.path('state'))).toBe(false)
 })

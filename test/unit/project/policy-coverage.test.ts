@@ -15,17 +15,14 @@ const kinds: [string, Schema][] = [
 const natives = await Promise.all(
   Object.entries(builtinProviders).map(async ([type, load]) => ({ type, ...(await load()).capabilities })),
 )
-const asSchema = (schema: object = {}): Schema => JSON.parse(JSON.stringify(schema))
+/** Without a schema there are no fields. */
+function entitle(title: string, schema: object | undefined): [string, Schema][] {
+  return schema === undefined ? [] : [[title, JSON.parse(JSON.stringify(schema))]]
+}
 const schemas: [string, Schema][] = [
   ...kinds,
-  ...natives.map(({ type, configSchema }): [string, Schema] => [
-    `spec.config.${type} of a Facility`,
-    asSchema(configSchema),
-  ]),
-  ...natives.map(({ type, optionsSchema }): [string, Schema] => [
-    `spec.${type} of a Supervisor`,
-    asSchema(optionsSchema),
-  ]),
+  ...natives.flatMap(({ type, configSchema }) => entitle(`spec.config.${type} of a Facility`, configSchema)),
+  ...natives.flatMap(({ type, optionsSchema }) => entitle(`spec.${type} of a Supervisor`, optionsSchema)),
 ]
 const tables = schemas.map(([title, schema]) => [title, listBounds(schema)] as const)
 
