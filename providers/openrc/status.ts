@@ -11,6 +11,9 @@ export const marks = ['starting', 'started', 'stopping', 'inactive', 'failed'] a
 
 export type Mark = (typeof marks)[number]
 
+/** What is read of a host. */
+type StatusHost = Pick<ReadHost, 'facts' | 'process' | 'readText'>
+
 export interface Status {
   readonly marks: ReadonlySet<Mark>
   /** Pid of its supervise-daemon. Undefined: none is alive. */
@@ -25,13 +28,13 @@ export function pidFileOf(service: string): string {
 }
 
 /** Reason why OpenRC can't be used; undefined: it can. Without this file, rc-service says of everything that it already starts. */
-export function findAbsence(host: ReadHost): string | undefined {
+export function findAbsence(host: StatusHost): string | undefined {
   if (host.facts(join(stateDirectory, 'softlevel'))) return undefined
   return `OpenRC has not set up ${stateDirectory}: it has not booted this host, or is not installed`
 }
 
 /** Throws ReeveError `unavailable` where OpenRC isn't at work. */
-export function readStatus(service: string, host: ReadHost): Status {
+export function readStatus(service: string, host: StatusHost): Status {
   const absence = findAbsence(host)
   if (absence !== undefined) throw new ReeveError('unavailable', absence)
   return {
@@ -41,27 +44,25 @@ export function readStatus(service: string, host: ReadHost): Status {
   }
 }
 
-function findDaemon(service: string, host: ReadHost): number | undefined {
+function findDaemon(service: string, host: StatusHost): number | undefined {
   const pid = readPid(pidFileOf(service), host)
   if (pid === undefined || !isLiving(host.process(pid))) return undefined
   const [program, name] = (host.readText(`/proc/${pid}/cmdline`) ?? '').split('\0')
   return program?.endsWith('supervise-daemon') && name === service ? pid : undefined
 }
 
-/** supervise-daemon records its child by itself, start-stop-daemon the file that has its pid. */
-function readRecorded(service: string, host: ReadHost): number | undefined {
-  const child = readPid(join(stateDirectory, 'options', service, 'child_pid'), host)
-  if (child !== undefined) return child
-  const daemons = join(stateDirectory, 'daemons', service)
-  for (const name of host.readDirectory(daemons) ?? []) {
-    const [, file] = /^pidfile=(\/.+)$/m.exec(host.readText(join(daemons, name)) ?? '') ?? []
-    const pid = file === undefined ? undefined : readPid(file, host)
-    if (pid !== undefined) return pid
-  }
-  return undefined
+/**
+ * supervise-daemon records its child. For start-stop-daemon OpenRC keeps the path of the file that has the pid: Debian's, which is that
+ * of dpkg, records nothing else, so OpenRC itself doesn't see that such a process is gone.
+ */
+function readRecorded(service: string, host: StatusHost): number | undefined {
+  const values = join(stateDirectory, 'options', service)
+  const child = readPid(join(values, 'child_pid'), host)
+  const file = host.readText(join(values, 'pidfile'))?.trim()
+  return child ?? (file?.startsWith('/') ? readPid(file, host) : undefined)
 }
 
-function readPid(path: string, host: ReadHost): number | undefined {
+function readPid(path: string, host: StatusHost): number | undefined {
   const [, pid] = /^(\d{1,10})\s*$/.exec(host.readText(path) ?? '') ?? []
   return pid === undefined || Number(pid) === 0 ? undefined : Number(pid)
 }

@@ -32,6 +32,7 @@ export const openrcHarness: ConformanceHarness = {
       makeAvailable: async () => renameSync(`${state}.away`, state),
       async abandon(service) {
         const pid = readNumber(`/run/supervise-${service}.pid`)
+        if (pid === 0) throw new Error(`no supervise-daemon of ${service} is recorded`)
         killIfThere(pid)
         await eventually('it to be gone', () => !isAlive(pid))
       },
