@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { Applier, Observer, Provider } from '../../src/core/contracts/provider.ts'
+import type { HostingProvider } from '../../src/core/contracts/hosting.ts'
+import type { Applier, Observer } from '../../src/core/contracts/provider.ts'
 import { findTool } from '../posix/tools.ts'
 import { listOwned } from '../scan-directory/definition/marker.ts'
 import { scriptFields } from '../scan-directory/family.ts'
@@ -12,7 +13,7 @@ const tools = ['rc-service', 'supervise-daemon', 'setsid', 'sha256sum']
 const outputRefusal = 'supervise-daemon opens a log as root, wherever its path leads; have the service write one itself'
 
 /** Provider for OpenRC and its supervise-daemon. See README.md beside this file. */
-export const openrcProvider: Provider = {
+export const openrcProvider: HostingProvider = {
   type: 'openrc',
   capabilities: {
     process: scriptFields.filter(field => !field.startsWith('output.')),
@@ -79,6 +80,10 @@ export const openrcProvider: Provider = {
   }),
   identify: () => ({ place: layout.services, layout: [layout.services, layout.definitions] }),
   directories: () => [layout.services, layout.definitions, '/etc/runlevels/default'],
+  hosting: {
+    refusal:
+      'the controller has not been tried under OpenRC yet; run `reeve apply` from cron or by hand, or `reeve run` as a service of your own',
+  },
   findNameProblem: service =>
     service.endsWith('.sh') ? 'OpenRC takes no script whose name ends with .sh for a service' : undefined,
 }

@@ -120,7 +120,7 @@ export function addReconciling(program: Command, run: Run): void {
     .addOption(manifests())
     .option(
       '--supervisor <NAME>',
-      "who runs it (default: who runs it already, else the host configuration's default, else the first of systemd, s6, runit, daemontools and openrc that answers)",
+      "who runs it (default: who runs it already, else the host configuration's default, else the first of systemd, s6, runit and daemontools that answers)",
     )
     .option('--dry-run', 'show the plan, write nothing')
     .option('--adopt', 'take over a service of that name that somebody else made')

@@ -1,4 +1,5 @@
 import type { FacilityStatus } from '../../core/contracts/status.ts'
+import { addTo } from '../../core/list-map.ts'
 import type { Facility } from '../../core/model/facility.ts'
 import type { Plan } from '../../core/plan/step.ts'
 import type { ManifestSet } from '../../manifest/manifest-set.ts'
@@ -55,19 +56,14 @@ export function standingsOf(
 
 /** Facilities that the host keeps from starting, and all that depend on one. */
 function findHindered({ applied, hindered, unavailable }: Look, declared: ReadonlyMap<string, Facility>): Set<string> {
-  const found = new Set<string>()
   const isSilent = (supervisor: string | undefined): boolean => supervisor !== undefined && unavailable.has(supervisor)
   const dependents = new Map<string, string[]>()
-  for (const { name, dependsOn } of declared.values()) {
-    for (const dependency of dependsOn) dependents.set(dependency, [...(dependents.get(dependency) ?? []), name])
+  const found = new Set<string>()
+  for (const { name, supervisor, dependsOn } of declared.values()) {
+    for (const dependency of dependsOn) addTo(dependents, dependency, name)
+    if (hindered.has(name) || isSilent(supervisor) || isSilent(applied.get(name)?.supervisor)) found.add(name)
   }
-  function add(name: string): void {
-    if (found.has(name)) return
-    found.add(name)
-    for (const dependent of dependents.get(name) ?? []) add(dependent)
-  }
-  for (const { name, supervisor } of declared.values()) {
-    if (hindered.has(name) || isSilent(supervisor) || isSilent(applied.get(name)?.supervisor)) add(name)
-  }
+  // A set also gives what is added to it meanwhile.
+  for (const name of found) for (const dependent of dependents.get(name) ?? []) found.add(dependent)
   return found
 }

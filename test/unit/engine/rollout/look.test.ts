@@ -39,6 +39,24 @@ test('what the host lacks stalls the facility and those that depend on it, and e
   expect(kindsOf({ hindered: new Set(['web']) })).toEqual(['web stalled', 'api failed', 'db failed', 'other failed'])
 })
 
+test.each([
+  ['a chain', (index: number) => (index === 0 ? [] : [`f${index - 1}`])],
+  ['dependents of one', (index: number) => (index === 0 ? [] : ['f0'])],
+])('S12: %s of 20,000 facilities is judged in a time linear in their number', (_what, dependenciesOf) => {
+  const many = Array.from({ length: 20_000 }, (_, index) => ({ name: `f${index}`, dependsOn: dependenciesOf(index) }))
+  const look = { hasWork: () => false, hindered: new Set(['f0']), unavailable: new Map(), applied: new Map() }
+  const statuses = many.map(({ name }) => blocked(name))
+  const before = process.cpuUsage()
+  const standings = standingsOf(
+    { changed: many.map(({ name }) => name) } as unknown as RevisionRecord,
+    { ...look, facilities: statuses } as unknown as Look,
+    new Map(many.map(facility => [facility.name, facility as unknown as Facility])),
+  )
+  const { user, system } = process.cpuUsage(before)
+  expect([...standings.values()].every(({ kind }) => kind === 'stalled')).toBe(true)
+  expect((user + system) / 1_000).toBeLessThan(1_000)
+})
+
 test('a supervisor that does not answer stalls what is or was under it', () => {
   const applied = new Map([['db', { supervisor: 'beta' }]]) as unknown as Look['applied']
   const unavailable = new Map([['beta', 'it is down']])
