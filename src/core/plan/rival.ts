@@ -1,3 +1,4 @@
+import { addTo } from '../list-map.ts'
 import type { Facility } from '../model/facility.ts'
 import type { ServiceTies } from '../state/relation.ts'
 import { type Location, locationKey } from '../state/snapshot.ts'
@@ -26,7 +27,7 @@ export function openRivals(kept: readonly Kept[], ties: ReadonlyMap<string, Serv
     const { identities = [], relations = [] } = ties.get(locationKey({ supervisor, service })) ?? {}
     for (const identity of identities) running.set(identity, name)
     for (const { kind, to, how } of relations) {
-      if (kind === 'conflicts') against.set(to, [...(against.get(to) ?? []), { name, how }])
+      if (kind === 'conflicts') addTo(against, to, { name, how })
     }
   }
   return ({ name: own, supervisor, service }) => {

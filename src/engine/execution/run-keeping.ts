@@ -1,3 +1,4 @@
+import { addTo } from '../../core/list-map.ts'
 import { messageOf } from '../../core/reeve-error.ts'
 import { type Location, locationKey, type Snapshot } from '../../core/state/snapshot.ts'
 import { withinSurvey } from '../refresh/refresh-limit.ts'
@@ -44,7 +45,7 @@ export function createRunKeeping(
     for (const { supervisor, service } of looked) {
       const observed = services.get(locationKey({ supervisor, service }))
       if (!observed?.isUnrecorded || observed.ownership?.owner !== configuration.owner) continue
-      unrecorded.set(supervisor, [...(unrecorded.get(supervisor) ?? []), service])
+      addTo(unrecorded, supervisor, service)
     }
     await Promise.all([...unrecorded].map(([supervisor, found]) => keep(supervisor, found)))
   }
