@@ -213,7 +213,8 @@ export const stateCases: Readonly<Record<string, Body>> = {
   },
 
   async 'a crash-looping service is not ready, and its exit code is its own'(lab) {
-    lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'exit 7'] } } })
+    // On a busy host its end may be noticed late. A longer time costs nothing, as the wait for such a service ends after 10 s.
+    lab.declare({ web: { process: { command: ['/bin/sh', '-c', 'exit 7'] }, readySeconds: 9 } })
     const outcome = await lab.apply()
     assert.deepEqual(
       [...outcome.failed, ...outcome.notReady].map(({ facility }) => facility),
