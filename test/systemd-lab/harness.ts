@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemdProvider } from '../../providers/systemd/index.ts'
@@ -116,17 +117,27 @@ async function startUserManager(directory: string): Promise<ChildProcess> {
   mkdirSync(runtime, { mode: 0o700 })
   const cgroup = cgroupOf(directory)
   if (!existsSync(cgroup)) mkdirSync(cgroup)
+  const env = {
+    XDG_RUNTIME_DIR: runtime,
+    XDG_CONFIG_HOME: join(directory, 'config'),
+    HOME: directory,
+    PATH: '/usr/bin:/bin',
+  }
   const child = spawn('/bin/sh', ['-c', 'echo $$ > "$0/cgroup.procs" && exec /lib/systemd/systemd --user', cgroup], {
-    env: {
-      XDG_RUNTIME_DIR: runtime,
-      XDG_CONFIG_HOME: join(directory, 'config'),
-      HOME: directory,
-      PATH: '/usr/bin:/bin',
-    },
+    env,
     stdio: 'ignore',
   })
-  await eventually('the user manager to answer', () => existsSync(join(runtime, 'systemd/private')))
+  // It listens before it answers, which takes long while many others start.
+  await eventually('the user manager to answer', async () => {
+    return existsSync(join(runtime, 'systemd/private')) && (await answers(env))
+  })
   return child
+}
+
+async function answers(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const asked = spawn('systemctl', ['--user', 'show', '--property=Version'], { env, stdio: 'ignore' })
+  const [status] = await once(asked, 'exit')
+  return status === 0
 }
 
 /** Credentials of services are file systems of their own, and remain when the manager is killed. */
