@@ -88,8 +88,8 @@ function rememberExit(service: Service, facts: Ended, context: Context): void {
 function clearGroup(service: Service, { main, exit }: Ended, context: Context): boolean {
   const { host, clock } = context
   const members = main && exit?.left !== false ? findLeftMembers(host, main, exit?.ticks ?? service.seenAlive) : []
-  const strays = findStrays(service, context)
-  if (members.length === 0 && strays.length === 0) return true
+  const { pids: strays, isCertain } = findStrays(service, context)
+  if (members.length === 0 && strays.length === 0 && isCertain) return true
   const { record } = service
   const isAsked = record.asked === true || record.want === 'down'
   if (record.phase !== 'stopping') setRecord(service, { ...record, phase: 'stopping', since: host.now() })
@@ -97,7 +97,8 @@ function clearGroup(service: Service, { main, exit }: Ended, context: Context): 
   // The next supervisor has to know whether the end was requested.
   trySaveRecord(service, context)
   for (const pid of strays) host.kill(pid, 'KILL')
-  if (main && members.length > 0) {
+  // A member that is just executing a program may be a daemon that has yet to leave its session.
+  if (main && members.length > 0 && isCertain) {
     if (!isAsked || clock.elapsed() >= service.killAt) host.kill(-main.pid, 'KILL')
     else if (!service.isSignalled) signalGroup(service, main.pid, context)
   }

@@ -13,6 +13,31 @@ function daemon(mark: string): readonly string[] {
   return ['/bin/sh', '-c', `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & ${untilApart}; exit 0`]
 }
 
+/** Daemons whose started process exits before they are in a session of their own. `mark`: argument of sleep. */
+const hastyDaemons: Readonly<Record<string, (mark: string) => readonly string[]>> = {
+  'by a program that its child executes': mark => [
+    '/bin/sh',
+    '-c',
+    `setsid sleep ${mark} </dev/null >/dev/null 2>&1 & exit 0`,
+  ],
+  'a while after its parent has exited': mark => perl('exit 0 if fork; select undef, undef, undef, 0.3; setsid;', mark),
+}
+
+function perl(script: string, mark: string): readonly string[] {
+  return ['/usr/bin/perl', '-MPOSIX=setsid', '-e', `${script} exec 'sleep', '${mark}'`]
+}
+
+for (const [index, [how, command]] of Object.entries(hastyDaemons).entries()) {
+  test(`a program that daemonizes ${how} is named in the status, and none is left over`, async () => {
+    await using lab = createEngineLab()
+    const mark = `${1_600_000 + process.pid}.${index}`
+    lab.declare('web', { process: { command: command(mark), restart: { policy: 'never' } }, state: 'running' })
+    const { notReady, failed } = await lab.apply()
+    expect([...notReady, ...failed].map(({ message }) => message).join()).toContain(words)
+    expect(findProcesses(mark)).toEqual([])
+  })
+}
+
 for (const policy of ['always', 'on-failure', 'never'] as const) {
   test(`a program that daemonizes is named in the status, and none is left over (restart: ${policy})`, async () => {
     await using lab = createEngineLab()
