@@ -41,7 +41,7 @@ for (const [index, [how, command]] of Object.entries(hastyDaemons).entries()) {
 for (const policy of ['always', 'on-failure', 'never'] as const) {
   test(`a program that daemonizes is named in the status, and none is left over (restart: ${policy})`, async () => {
     await using lab = createEngineLab()
-    const mark = `${1_300_000 + process.pid}.${policy.length}`
+    const mark = `${1_300_000 + process.pid}.${policy.length}${Math.round(performance.now())}`
     lab.declare('web', { process: { command: daemon(mark), restart: { policy, delay: '0s' } }, state: 'running' })
     const { notReady, failed } = await lab.apply()
     expect([...notReady, ...failed].map(({ message }) => message).join()).toContain(`sh ${words}`)
